@@ -1,0 +1,1 @@
+//! End-to-end tests: one file in `tests/` per user story; this library is empty.
