@@ -1,0 +1,269 @@
+//! Logins: stored, marked, and the journal of renewals.
+//!
+//! Whoever changes a login holds its lease (crate `renew`); the transactions here keep the
+//! database whole, not the tokens unspent.
+
+use std::time::Duration;
+
+use model::{AccountId, CredentialDocument, Identity, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::{Value, json};
+
+use crate::accounts::{select, stored_moment};
+use crate::history::{self, Cause};
+use crate::sealer::Sealer;
+use crate::store::now;
+use crate::{Vault, VaultError};
+
+/// A login to become the account's present one.
+#[derive(Clone, Debug)]
+pub struct NewLogin {
+    /// The whole document.
+    pub document: CredentialDocument,
+    /// Whose login it is; an unknown identity leaves the one on record.
+    pub identity: Identity,
+    /// How long its access token lives, if we saw it issued.
+    pub lifetime: Option<Duration>,
+    /// How it came here.
+    pub cause: Cause,
+}
+
+/// Failures to renew, since the last success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// How many in a row.
+    pub failures: u32,
+    /// When the last one ended.
+    pub at: Timestamp,
+    /// Not before this is it tried again by itself.
+    pub retry_at: Timestamp,
+    /// For people; holds no secret.
+    pub reason: String,
+}
+
+/// A renewal that was begun, and of whose end nothing is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingRenewal {
+    /// The generation whose refresh token was to be spent.
+    pub generation: i64,
+    /// When.
+    pub started_at: Timestamp,
+}
+
+impl Attempt {
+    pub(crate) fn from_stored(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        Some(Self {
+            failures: u32::try_from(value.get("failures")?.as_u64()?).ok()?,
+            at: Timestamp::from_millis(value.get("at")?.as_i64()?),
+            retry_at: Timestamp::from_millis(value.get("retry_at")?.as_i64()?),
+            reason: value.get("reason")?.as_str()?.to_owned(),
+        })
+    }
+
+    fn to_stored(&self) -> String {
+        json!({"failures": self.failures, "at": self.at.as_millis(),
+            "retry_at": self.retry_at.as_millis(), "reason": self.reason})
+        .to_string()
+    }
+}
+
+impl Vault {
+    /// Makes `login` the account's present one: a new generation, on the disk when this returns.
+    /// Ends the journal of a renewal, earlier failures and a refusal.
+    ///
+    /// # Errors
+    /// If it cannot be stored; then nothing has changed.
+    pub fn store_login(&self, id: &AccountId, login: &NewLogin) -> Result<i64, VaultError> {
+        self.write(|transaction, sealer| {
+            store(transaction, sealer, id, login).map_err(|source| self.database_error(source))
+        })
+    }
+
+    /// Keeps a login in the history without making it the present one.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn store_aside(&self, id: &AccountId, login: &NewLogin) -> Result<i64, VaultError> {
+        self.write(|transaction, sealer| {
+            let record = || {
+                let generation = history::next_number(transaction, id)?;
+                history::record(
+                    transaction,
+                    id,
+                    generation,
+                    &SealedLogin::seal(sealer, login),
+                    login.cause,
+                )?;
+                Ok(generation)
+            };
+            record().map_err(|source| self.database_error(source))
+        })
+    }
+
+    /// Notes durably that the refresh token of the present generation is about to be spent. That
+    /// it can be noted proves that the vault can be written.
+    ///
+    /// # Errors
+    /// If it cannot be written: then the token must not be spent.
+    pub fn begin_renewal(&self, id: &AccountId, generation: i64) -> Result<(), VaultError> {
+        let statement = "INSERT INTO renewals (account_id, generation, started_at) VALUES (?1, ?2, ?3)
+            ON CONFLICT (account_id) DO UPDATE SET generation = excluded.generation, started_at = excluded.started_at";
+        self.write_plain(|transaction| {
+            let values = params![id.as_str(), generation, now().as_millis()];
+            transaction.execute(statement, values).map(|_| ())
+        })
+    }
+
+    /// A renewal of this account that was begun and never ended.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn pending_renewal(&self, id: &AccountId) -> Result<Option<PendingRenewal>, VaultError> {
+        let read = || {
+            let statement = "SELECT generation, started_at FROM renewals WHERE account_id = ?1";
+            let mut statement = self.connection().prepare_cached(statement)?;
+            let row = statement.query_row([id.as_str()], |row| {
+                let started_at = Timestamp::from_millis(row.get(1)?);
+                Ok(PendingRenewal {
+                    generation: row.get(0)?,
+                    started_at,
+                })
+            });
+            row.optional()
+        };
+        read().map_err(|source| self.database_error(source))
+    }
+
+    /// Marks the present login as refused for good. Every generation stays.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn mark_refused(&self, id: &AccountId, reason: &str) -> Result<(), VaultError> {
+        self.write_plain(|transaction| {
+            let statement =
+                "UPDATE accounts SET refused_reason = ?2, refused_expiry = expires_at, attempt = ''
+                WHERE id = ?1";
+            transaction.execute(statement, [id.as_str(), reason])?;
+            end_journal(transaction, id)
+        })
+    }
+
+    /// Notes a failure that may pass. `answered`: whether the server said no, so that the token is
+    /// known to be unspent and the journal ends.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn mark_failed(
+        &self,
+        id: &AccountId,
+        attempt: &Attempt,
+        answered: bool,
+    ) -> Result<(), VaultError> {
+        self.write_plain(|transaction| {
+            let statement = "UPDATE accounts SET attempt = ?2 WHERE id = ?1";
+            transaction.execute(statement, [id.as_str(), &attempt.to_stored()])?;
+            if answered {
+                end_journal(transaction, id)
+            } else {
+                Ok(())
+            }
+        })
+    }
+}
+
+/// The three sealed columns of a login, and its expiry in epoch milliseconds (0 for unknown).
+pub(crate) struct SealedLogin {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) document: String,
+    pub(crate) expires_at: i64,
+}
+
+impl SealedLogin {
+    pub(crate) fn seal(sealer: &Sealer, login: &NewLogin) -> Self {
+        let rest = zeroize::Zeroizing::new(login.document.without_tokens().to_bytes());
+        let rest = std::str::from_utf8(&rest).expect("serde_json writes UTF-8");
+        Self {
+            access_token: sealer.seal_secret(&login.document.access_token()),
+            refresh_token: sealer.seal_secret(&login.document.refresh_token()),
+            document: sealer.seal(rest),
+            expires_at: stored_moment(login.document.expires_at()),
+        }
+    }
+}
+
+pub(crate) fn store(
+    connection: &Connection,
+    sealer: &Sealer,
+    id: &AccountId,
+    login: &NewLogin,
+) -> rusqlite::Result<i64> {
+    keep_what_others_wrote(connection, id)?;
+    let generation = history::next_number(connection, id)?;
+    let sealed = SealedLogin::seal(sealer, login);
+    let statement = "UPDATE accounts SET auth_type = 'oauth', access_token_enc = ?2, refresh_token_enc = ?3,
+        document_enc = ?4, expires_at = ?5, generation = ?6, obtained_at = ?7, lifetime = ?8,
+        renewed_at = CASE WHEN ?9 THEN ?7 ELSE renewed_at END, refused_reason = '', refused_expiry = 0, attempt = ''
+        WHERE id = ?1";
+    let lifetime = login.lifetime.map_or(0, |lifetime| {
+        i64::try_from(lifetime.as_millis()).unwrap_or(0)
+    });
+    let renewed = login.cause == Cause::Renewed;
+    connection.execute(
+        statement,
+        params![
+            id.as_str(),
+            sealed.access_token,
+            sealed.refresh_token,
+            sealed.document,
+            sealed.expires_at,
+            generation,
+            now().as_millis(),
+            lifetime,
+            renewed
+        ],
+    )?;
+    if !login.identity.is_unknown() {
+        let identity = sealer.seal(&login.identity.to_oauth_account().to_string());
+        connection.execute(
+            "UPDATE accounts SET identity_enc = ?2 WHERE id = ?1",
+            [id.as_str(), &identity],
+        )?;
+    }
+    history::record(connection, id, generation, &sealed, login.cause)?;
+    history::prune(connection, id, generation)?;
+    end_journal(connection, id)?;
+    Ok(generation)
+}
+
+/// The Python program writes tokens without counting generations. Before its login is written
+/// over, it goes into the history.
+fn keep_what_others_wrote(connection: &Connection, id: &AccountId) -> rusqlite::Result<()> {
+    let Some(account) = select(connection, "id = ?1", id.as_str())? else {
+        return Ok(());
+    };
+    let [access_token, refresh_token, document] = account.sealed_login().map(str::to_owned);
+    if access_token.is_empty() && refresh_token.is_empty() {
+        return Ok(());
+    }
+    let recorded = history::sealed_tokens(connection, id, account.generation)?;
+    if recorded.is_some_and(|(access, refresh)| account.has_sealed_tokens(&access, &refresh)) {
+        return Ok(());
+    }
+    let expires_at = stored_moment(account.expires_at);
+    let sealed = SealedLogin {
+        access_token,
+        refresh_token,
+        document,
+        expires_at,
+    };
+    let generation = history::next_number(connection, id)?;
+    history::record(connection, id, generation, &sealed, Cause::AnotherProgram)
+}
+
+fn end_journal(connection: &Connection, id: &AccountId) -> rusqlite::Result<()> {
+    connection
+        .execute("DELETE FROM renewals WHERE account_id = ?1", [id.as_str()])
+        .map(|_| ())
+}

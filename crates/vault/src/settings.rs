@@ -1,0 +1,56 @@
+//! The table `settings`. The Python program's keys in it are left alone.
+
+use model::AccountId;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::{Vault, VaultError};
+
+/// Which key sealed the records.
+pub(crate) const KEY_ID: &str = "key_id";
+const DEFAULT_ACCOUNT: &str = "default_account";
+
+pub(crate) fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE key = ?1")?;
+    statement
+        .query_row([key], |row| row.get(0))
+        .optional()
+        .map(Option::flatten)
+}
+
+pub(crate) fn set(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    let statement = "INSERT INTO settings (key, value) VALUES (?1, ?2)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    connection.execute(statement, [key, value]).map(|_| ())
+}
+
+pub(crate) fn forget_default_of(connection: &Connection, id: &AccountId) -> rusqlite::Result<()> {
+    let statement = "DELETE FROM settings WHERE key = ?1 AND value = ?2";
+    connection
+        .execute(statement, [DEFAULT_ACCOUNT, id.as_str()])
+        .map(|_| ())
+}
+
+impl Vault {
+    /// The account that is taken where no directory is bound.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn default_account(&self) -> Result<Option<AccountId>, VaultError> {
+        let id = get(self.connection(), DEFAULT_ACCOUNT)
+            .map_err(|source| self.database_error(source))?;
+        Ok(id.map(AccountId::from_stored))
+    }
+
+    /// Sets it, or clears it.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn set_default_account(&self, id: Option<&AccountId>) -> Result<(), VaultError> {
+        self.write_plain(|transaction| match id {
+            Some(id) => set(transaction, DEFAULT_ACCOUNT, id.as_str()),
+            None => transaction
+                .execute("DELETE FROM settings WHERE key = ?1", [DEFAULT_ACCOUNT])
+                .map(|_| ()),
+        })
+    }
+}

@@ -1,0 +1,357 @@
+//! An open vault: the connection, the key, and the one way to write.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use model::{Secret, Timestamp};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
+
+use crate::durable::{self, Placing};
+use crate::key_file::{KEY_FILE_LIMIT, KeyFile};
+use crate::sealer::Sealer;
+use crate::{Protection, VaultError, VaultKey, VaultPaths, keyring, schema, settings};
+
+/// How long a process waits for another one's transaction. They take milliseconds; a disk that
+/// syncs slowly may stretch them.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Who can be asked for the passphrase that wraps the vault's key.
+pub trait Unlock {
+    /// The passphrase. Called at most once per opened vault, and only if the key is wrapped.
+    ///
+    /// # Errors
+    /// [`VaultError::PassphraseNeeded`] if there is nobody to ask.
+    fn passphrase(&mut self) -> Result<Secret, VaultError>;
+}
+
+/// Nobody.
+pub struct NoPassphrase;
+
+impl Unlock for NoPassphrase {
+    fn passphrase(&mut self) -> Result<Secret, VaultError> {
+        Err(VaultError::PassphraseNeeded)
+    }
+}
+
+/// An open vault. What needs no secret (names, bindings) is read without the key.
+pub struct Vault {
+    paths: VaultPaths,
+    connection: Connection,
+    unlock: RefCell<Box<dyn Unlock>>,
+    sealer: RefCell<Option<Rc<Sealer>>>,
+    /// A passphrase once given, for when the key changes under an open vault.
+    passphrase: RefCell<Option<Secret>>,
+    /// Whether this vault holds the lock on the key: locks of one process block each other.
+    holds_key_lock: Cell<bool>,
+}
+
+impl Vault {
+    /// Opens the vault that is there.
+    ///
+    /// # Errors
+    /// [`VaultError::NoVault`] if none is; else what is wrong with it.
+    pub fn open(paths: &VaultPaths, unlock: Box<dyn Unlock>) -> Result<Self, VaultError> {
+        if !paths.exists() {
+            return Err(VaultError::NoVault(paths.directory().to_owned()));
+        }
+        Self::open_or_create(paths, unlock)
+    }
+
+    /// Opens the vault, or makes an empty one with a new key in a file.
+    ///
+    /// # Errors
+    /// What is wrong with the one that is there, or why none can be made.
+    pub fn open_or_create(paths: &VaultPaths, unlock: Box<dyn Unlock>) -> Result<Self, VaultError> {
+        durable::private_directory(paths.directory())?;
+        let connection = connect(paths)?;
+        let vault = Self {
+            paths: paths.clone(),
+            connection,
+            unlock: RefCell::new(unlock),
+            sealer: RefCell::new(None),
+            passphrase: RefCell::new(None),
+            holds_key_lock: Cell::new(false),
+        };
+        vault.recover_rescued()?;
+        Ok(vault)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn paths(&self) -> &VaultPaths {
+        &self.paths
+    }
+
+    /// Where the key is kept.
+    ///
+    /// # Errors
+    /// If there is no key file or it holds no key.
+    pub fn protection(&self) -> Result<Protection, VaultError> {
+        Ok(self.key_file()?.protection())
+    }
+
+    /// Obtains the key now, asking for the passphrase if need be.
+    ///
+    /// # Errors
+    /// If the key is missing, wrong, or cannot be unlocked.
+    pub fn unlock(&self) -> Result<(), VaultError> {
+        self.sealer().map(drop)
+    }
+
+    /// The key itself, to hand it to a keeper of the same user over a pipe.
+    ///
+    /// # Errors
+    /// As [`Vault::unlock`].
+    pub fn expose_key(&self) -> Result<VaultKey, VaultError> {
+        self.unlocked_key(&self.key_file()?)
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn database_error(&self, source: rusqlite::Error) -> VaultError {
+        VaultError::database(&self.paths.database(), source)
+    }
+
+    /// The sealer of the key that is in force, unlocked at its first use.
+    pub(crate) fn sealer(&self) -> Result<Rc<Sealer>, VaultError> {
+        if let Some(sealer) = self.sealer.borrow().as_ref() {
+            return Ok(Rc::clone(sealer));
+        }
+        let key_file = self.key_file_in_force()?;
+        let sealer = Rc::new(Sealer::new(&self.unlocked_key(&key_file)?));
+        self.check_sealer(&sealer)?;
+        *self.sealer.borrow_mut() = Some(Rc::clone(&sealer));
+        Ok(sealer)
+    }
+
+    /// Forgets the unlocked key: the next use reads the key file again.
+    pub(crate) fn forget_sealer(&self) {
+        *self.sealer.borrow_mut() = None;
+    }
+
+    /// One durable transaction that seals. If another process rotated the key in between, it is
+    /// done again with the new key, so no record is ever sealed with an old one.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl Fn(&Transaction<'_>, &Sealer) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        for _attempt in 0..2 {
+            let sealer = self.sealer()?;
+            let transaction = self.begin()?;
+            if self.adopt_key(&transaction, &sealer)? {
+                let value = work(&transaction, &sealer)?;
+                transaction
+                    .commit()
+                    .map_err(|source| self.database_error(source))?;
+                return Ok(value);
+            }
+            drop(transaction);
+            self.forget_sealer();
+        }
+        Err(VaultError::KeyWrong(self.paths.key()))
+    }
+
+    /// One durable transaction that seals nothing.
+    pub(crate) fn write_plain<T>(
+        &self,
+        work: impl Fn(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, VaultError> {
+        let transaction = self.begin()?;
+        let value = work(&transaction).map_err(|source| self.database_error(source))?;
+        transaction
+            .commit()
+            .map_err(|source| self.database_error(source))?;
+        Ok(value)
+    }
+
+    pub(crate) fn begin(&self) -> Result<Transaction<'_>, VaultError> {
+        Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+            .map_err(|source| self.database_error(source))
+    }
+
+    /// Whether this sealer's key is the one in force; where none is on record it becomes it.
+    fn adopt_key(
+        &self,
+        transaction: &Transaction<'_>,
+        sealer: &Sealer,
+    ) -> Result<bool, VaultError> {
+        let recorded = settings::get(transaction, settings::KEY_ID)
+            .map_err(|source| self.database_error(source))?;
+        match recorded {
+            Some(id) => Ok(id == sealer.id().as_str()),
+            None => {
+                let set = settings::set(transaction, settings::KEY_ID, sealer.id().as_str());
+                set.map_err(|source| self.database_error(source))?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// The key file in force. Finishes a rotation that was cut off, and makes a key where there
+    /// is none and nothing was sealed yet.
+    pub(crate) fn key_file(&self) -> Result<KeyFile, VaultError> {
+        self.finish_rotation()?;
+        let path = self.paths.key();
+        match durable::read_regular(&path, KEY_FILE_LIMIT)? {
+            Some(bytes) => KeyFile::parse(&bytes).ok_or(VaultError::KeyMalformed(path)),
+            None if self.holds_sealed_records()? => Err(VaultError::KeyMissing(path)),
+            None => self.make_key(),
+        }
+    }
+
+    fn make_key(&self) -> Result<KeyFile, VaultError> {
+        let path = self.paths.key();
+        let key_file = KeyFile::Plain(VaultKey::generate()?);
+        match durable::write(&path, &key_file.to_bytes(), 0o600, Placing::New) {
+            Ok(()) => Ok(key_file),
+            // Another process was first: its key counts.
+            Err(VaultError::File { source, .. })
+                if source.kind() == std::io::ErrorKind::AlreadyExists =>
+            {
+                let bytes = durable::read_regular(&path, KEY_FILE_LIMIT)?.unwrap_or_default();
+                KeyFile::parse(&bytes).ok_or(VaultError::KeyMalformed(path))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unlocked_key(&self, key_file: &KeyFile) -> Result<VaultKey, VaultError> {
+        match key_file {
+            KeyFile::Plain(key) => Ok(key.clone()),
+            KeyFile::InKeyring(id) => keyring::load(id),
+            KeyFile::Wrapped(wrapped) => {
+                if let Some(passphrase) = self.passphrase.borrow().as_ref() {
+                    return wrapped.unwrap(passphrase);
+                }
+                let passphrase = self.unlock.borrow_mut().passphrase()?;
+                let key = wrapped.unwrap(&passphrase)?;
+                *self.passphrase.borrow_mut() = Some(passphrase);
+                Ok(key)
+            }
+        }
+    }
+
+    /// Compares identifiers first: a wrong key is told before anybody is asked for a passphrase.
+    /// Looks again where they differ, since a rotation may just have ended in between.
+    fn key_file_in_force(&self) -> Result<KeyFile, VaultError> {
+        for _attempt in 0..3 {
+            let key_file = self.key_file()?;
+            let recorded = settings::get(&self.connection, settings::KEY_ID);
+            match recorded.map_err(|source| self.database_error(source))? {
+                Some(id) if id != key_file.id().as_str() => {}
+                _ => return Ok(key_file),
+            }
+        }
+        Err(VaultError::KeyWrong(self.paths.key()))
+    }
+
+    /// Whether another process has rotated the key since `sealer` was made.
+    pub(crate) fn is_outdated(&self, sealer: &Sealer) -> bool {
+        let recorded = settings::get(&self.connection, settings::KEY_ID);
+        matches!(recorded, Ok(Some(id)) if id != sealer.id().as_str())
+    }
+
+    pub(crate) fn known_passphrase(&self) -> Option<Secret> {
+        self.passphrase.borrow().clone()
+    }
+
+    pub(crate) fn forget_passphrase(&self) {
+        *self.passphrase.borrow_mut() = None;
+    }
+
+    pub(crate) fn holds_key_lock(&self) -> bool {
+        self.holds_key_lock.get()
+    }
+
+    pub(crate) fn set_holds_key_lock(&self, holds: bool) {
+        self.holds_key_lock.set(holds);
+    }
+
+    /// A database of the Python program names no key: then one sealed value must open.
+    fn check_sealer(&self, sealer: &Sealer) -> Result<(), VaultError> {
+        let recorded = settings::get(&self.connection, settings::KEY_ID)
+            .map_err(|source| self.database_error(source))?;
+        if recorded.is_some() {
+            return Ok(());
+        }
+        let samples = self.sealed_samples()?;
+        if samples.is_empty() || samples.iter().any(|sample| sealer.open(sample).is_some()) {
+            return Ok(());
+        }
+        Err(VaultError::KeyWrong(self.paths.key()))
+    }
+
+    fn holds_sealed_records(&self) -> Result<bool, VaultError> {
+        let recorded = settings::get(&self.connection, settings::KEY_ID)
+            .map_err(|source| self.database_error(source))?;
+        Ok(recorded.is_some() || !self.sealed_samples()?.is_empty())
+    }
+
+    /// A few sealed values, newest first: one damaged record must not make a right key look wrong.
+    fn sealed_samples(&self) -> Result<Vec<String>, VaultError> {
+        let read = || {
+            let statement = "SELECT max(api_key_enc, access_token_enc, refresh_token_enc) AS sealed
+                FROM accounts WHERE sealed <> '' ORDER BY rowid DESC LIMIT 8";
+            let mut statement = self.connection.prepare(statement)?;
+            statement
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|source| self.database_error(source))
+    }
+}
+
+fn connect(paths: &VaultPaths) -> Result<Connection, VaultError> {
+    let path = paths.database();
+    let wrap = |source| VaultError::database(&path, source);
+    create_database_file(paths)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut connection = Connection::open_with_flags(resolved(paths), flags).map_err(wrap)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(wrap)?;
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(wrap)?;
+    // Whoever only reads must not wait for the disk when it leaves.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(wrap)?;
+    schema::prepare(&mut connection, &path)?;
+    Ok(connection)
+}
+
+/// SQLite's NOFOLLOW refuses links anywhere in the path; only the last part is to be no link.
+fn resolved(paths: &VaultPaths) -> std::path::PathBuf {
+    let directory =
+        fs::canonicalize(paths.directory()).unwrap_or_else(|_| paths.directory().to_owned());
+    VaultPaths::new(directory).database()
+}
+
+/// SQLite would make the file with the umask's mode; its WAL takes the mode of the file.
+fn create_database_file(paths: &VaultPaths) -> Result<(), VaultError> {
+    let path = paths.database();
+    if path.symlink_metadata().is_ok() {
+        return durable::open_regular(&path, u64::MAX).map(drop);
+    }
+    match durable::write(&path, b"", 0o600, Placing::New) {
+        Err(VaultError::File { source, .. })
+            if source.kind() == std::io::ErrorKind::AlreadyExists =>
+        {
+            Ok(())
+        }
+        written => written,
+    }
+}
+
+/// Now, by the system's clock; 1970 if it stands before that.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

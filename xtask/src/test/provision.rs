@@ -1,0 +1,287 @@
+//! Installs what the tests need and is not there, saying each thing; what cannot be had becomes a reason to skip.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use super::environment;
+use super::options::{Options, Part};
+use super::report::{Report, Verdict};
+use crate::process::{self, Echo, Finished};
+use crate::workspace::Workspace;
+
+/// The version of the real client that the product is tested against.
+const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
+
+/// A program that the checks and tests start, and the Debian package that has it.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("shellcheck", "shellcheck"),
+    ("ip", "iproute2"),
+    ("unshare", "util-linux"),
+    ("python3", "python3"),
+    ("c++", "g++"),
+];
+
+/// The Python package that reads what the product seals, as an independent witness.
+const CRYPTOGRAPHY: &str = "cryptography";
+
+/// What is there for the run and what is not.
+#[derive(Debug, Default)]
+pub(crate) struct Provisions {
+    /// Why something is not there, under its name.
+    missing: BTreeMap<&'static str, String>,
+    real_client: Option<PathBuf>,
+    python_path: Option<PathBuf>,
+}
+
+impl Provisions {
+    /// Why `name` is not there; `None` if it is.
+    pub(crate) fn missing(&self, name: &str) -> Option<&str> {
+        self.missing.get(name).map(String::as_str)
+    }
+
+    /// Tells the tests where to find what was installed for them. Called after [`environment::isolate`].
+    pub(crate) fn tell(&self, command: &mut Command) {
+        if let Some(client) = &self.real_client {
+            command.env("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT", client);
+        }
+        if let Some(reason) = self.missing("real client") {
+            command.env("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT_MISSING", reason);
+        }
+        if let Some(path) = &self.python_path {
+            command.env("CLAUDE_ACCOUNTS_TEST_PYTHONPATH", path);
+        }
+    }
+
+    /// Counts as skipped what is missing and has no check of its own that would say so.
+    pub(crate) fn report(&self, report: &mut Report) {
+        for (name, reason) in &self.missing {
+            if !matches!(*name, "shellcheck" | "cargo-deny" | "cargo-fuzz" | "c++") {
+                report.add(
+                    &format!("install {name}"),
+                    Verdict::Skipped(reason.clone()),
+                    Duration::ZERO,
+                );
+            }
+        }
+    }
+}
+
+/// Installs what the parts that `options` ask for need.
+pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
+    let mut provisions = Provisions::default();
+    let (checks, tests) = (options.runs(Part::Checks), options.runs(Part::Tests));
+    debian_packages(workspace, options, &mut provisions);
+    if tests && provisions.missing("python3").is_none() {
+        python_package(workspace, &mut provisions);
+    }
+    if checks && !options.quick {
+        cargo_tool(workspace, "deny", "cargo-deny", &mut provisions);
+    }
+    if options.runs(Part::Fuzz) && workspace.root.join("fuzz").exists() {
+        cargo_tool(workspace, "fuzz", "cargo-fuzz", &mut provisions);
+    }
+    if tests {
+        real_client(workspace, &mut provisions);
+    }
+    provisions
+}
+
+/// Whether `program` is needed by a part that will be run.
+fn is_needed(program: &str, options: &Options) -> bool {
+    match program {
+        "shellcheck" => options.runs(Part::Checks),
+        "c++" => options.runs(Part::Fuzz),
+        _ => options.runs(Part::Tests),
+    }
+}
+
+fn debian_packages(workspace: &Workspace, options: &Options, provisions: &mut Provisions) {
+    let absent = || {
+        let programs = PROGRAMS
+            .into_iter()
+            .filter(|(program, _)| is_needed(program, options));
+        programs.filter(|(program, _)| process::which(program).is_none())
+    };
+    let mut packages: Vec<&str> = absent().map(|(_, package)| package).collect();
+    // Debian's package serves only Debian's Python; another one in PATH gets it from pip.
+    let python = process::which("python3");
+    let python_is_debians = python.is_none_or(|python| environment::is_system_program(&python));
+    if options.runs(Part::Tests) && python_is_debians && !has_cryptography(workspace, None) {
+        packages.push("python3-cryptography");
+    }
+    if packages.is_empty() {
+        return;
+    }
+    let reason = apt_install(workspace, &packages);
+    for (program, package) in absent() {
+        let reason = reason
+            .clone()
+            .unwrap_or_else(|| format!("{package} was installed, yet {program} is not in PATH"));
+        provisions.missing.insert(program, reason);
+    }
+}
+
+/// Installs Debian packages, or returns why not.
+fn apt_install(workspace: &Workspace, packages: &[&str]) -> Option<String> {
+    let list = packages.join(" ");
+    if process::which("apt-get").is_none() {
+        println!(
+            "missing: {list} (names of Debian's packages; no apt-get here: install them by this system's means)"
+        );
+        return Some(format!("needs {list}, and there is no apt-get"));
+    }
+    if !is_root() {
+        println!("missing, and only root can install it: sudo apt-get install {list}");
+        return Some(format!("not root; run: sudo apt-get install {list}"));
+    }
+    println!("installing Debian packages: {list}");
+    let apt = |name: &str, arguments: &[&str]| {
+        let mut command = workspace.command("apt-get", arguments);
+        process::run(
+            command.env("DEBIAN_FRONTEND", "noninteractive"),
+            &workspace.log(name),
+            Echo::Silent,
+        )
+    };
+    let updated = apt("apt-get update", &["update", "--quiet"]);
+    let mut arguments = vec!["install", "--quiet", "--yes", "--no-install-recommends"];
+    arguments.extend(packages);
+    let installed = apt("apt-get install", &arguments);
+    if installed.succeeded {
+        return None;
+    }
+    // An install after a failed update fails for want of what the update would have told.
+    let cause = if updated.succeeded {
+        installed
+    } else {
+        updated
+    };
+    Some(failure("apt-get", &cause))
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Gets the Python package by pip where the first Python in PATH still lacks it.
+fn python_package(workspace: &Workspace, provisions: &mut Provisions) {
+    if has_cryptography(workspace, None) {
+        return;
+    }
+    let directory = workspace.target.join("python");
+    if !has_cryptography(workspace, Some(&directory)) {
+        println!(
+            "installing the Python package {CRYPTOGRAPHY} into {}",
+            directory.display()
+        );
+        let mut pip = workspace.command(
+            "python3",
+            &["-m", "pip", "install", "--quiet", CRYPTOGRAPHY, "--target"],
+        );
+        let finished = process::run(pip.arg(&directory), &workspace.log("pip"), Echo::Silent);
+        if !has_cryptography(workspace, Some(&directory)) {
+            provisions
+                .missing
+                .insert(CRYPTOGRAPHY, failure("pip", &finished));
+            return;
+        }
+    }
+    provisions.python_path = Some(directory);
+}
+
+/// Whether the tests' Python has the package. Asked in the tests' environment: the caller's may have more.
+fn has_cryptography(workspace: &Workspace, path: Option<&PathBuf>) -> bool {
+    let mut python = workspace.command("python3", &["-c", "import cryptography.fernet"]);
+    environment::isolate(&mut python, workspace);
+    if let Some(path) = path {
+        python.env("PYTHONPATH", path);
+    }
+    process::succeeds(&mut python)
+}
+
+/// Installs the cargo subcommand `verb` from `package` where it is missing.
+fn cargo_tool(
+    workspace: &Workspace,
+    verb: &str,
+    package: &'static str,
+    provisions: &mut Provisions,
+) {
+    if process::succeeds(&mut workspace.cargo(&[verb, "--version"])) {
+        return;
+    }
+    println!("installing {package} with cargo (some minutes)");
+    let mut install = workspace.cargo(&["install", "--locked", "--quiet", package]);
+    let finished = process::run(&mut install, &workspace.log(package), Echo::Silent);
+    if !finished.succeeded {
+        provisions
+            .missing
+            .insert(package, failure("cargo install", &finished));
+    }
+}
+
+/// Gets the real client into target/. It is never started here: only tests do that, inside a network namespace.
+fn real_client(workspace: &Workspace, provisions: &mut Provisions) {
+    let Some(platform) = npm_platform() else {
+        let reason = "the real client's package has no name that is known for this processor";
+        provisions.missing.insert("real client", reason.to_owned());
+        return;
+    };
+    let prefix = workspace.target.join("real-client");
+    let client = prefix.join(format!(
+        "node_modules/@anthropic-ai/claude-code-{platform}/claude"
+    ));
+    if !client.exists() {
+        println!("installing {REAL_CLIENT} into {}", prefix.display());
+        // Its install script would copy the program and may start it: the program is used from where npm puts it.
+        let arguments = [
+            "install",
+            "--no-save",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=1",
+        ];
+        let mut npm = workspace.command("npm", &arguments);
+        let finished = process::run(
+            npm.arg("--prefix").arg(&prefix).arg(REAL_CLIENT),
+            &workspace.log("npm"),
+            Echo::Silent,
+        );
+        if !client.exists() {
+            provisions
+                .missing
+                .insert("real client", failure("npm", &finished));
+            return;
+        }
+    }
+    provisions.real_client = Some(client);
+}
+
+/// How the real client's packages name this system.
+fn npm_platform() -> Option<String> {
+    let processor = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        _ => return None,
+    };
+    let system = match std::env::consts::OS {
+        "linux" => "linux",
+        "macos" => "darwin",
+        _ => return None,
+    };
+    Some(format!("{system}-{processor}"))
+}
+
+fn failure(tool: &str, finished: &Finished) -> String {
+    let reason = finished.reason();
+    let reason = if reason.starts_with(tool) {
+        reason
+    } else {
+        format!("{tool}: {reason}")
+    };
+    println!("  {reason}");
+    reason
+}
