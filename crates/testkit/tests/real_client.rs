@@ -1,4 +1,4 @@
-//! The stand-in API is good enough for the real client. `TESTKIT_REAL_CLIENT` names its executable; skipped without.
+//! The stand-in API is good enough for the real client. `CLAUDE_ACCOUNTS_TEST_REAL_CLIENT` names its executable; skipped without.
 
 #![allow(
     clippy::disallowed_methods,
@@ -48,7 +48,7 @@ impl Machine {
     fn claude(&self, arguments: &[&str]) -> Command {
         let mut command = self
             .home
-            .command(env::var_os("TESTKIT_REAL_CLIENT").unwrap());
+            .command(env::var_os("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT").unwrap());
         command.args(arguments);
         command
     }
@@ -64,8 +64,8 @@ impl Machine {
 
 /// Never outside a network of loopback only: the real client would reach the real servers.
 fn with_real_client(test_name: &str, body: impl FnOnce(Machine)) {
-    if env::var_os("TESTKIT_REAL_CLIENT").is_none() {
-        return skip("TESTKIT_REAL_CLIENT names no client");
+    if env::var_os("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT").is_none() {
+        return skip("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT names no client");
     }
     in_loopback_only(test_name, || body(Machine::new()));
 }
