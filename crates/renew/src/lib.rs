@@ -1,1 +1,30 @@
-//! placeholder
+//! Renewing logins: one request per renewal, whoever asks, and its answer in every view.
+//!
+//! `renew` reads no environment variable and prints nothing. It spends a refresh token only while
+//! it holds the account's lease, with the spending noted in the vault and space for the answer
+//! set aside.
+
+mod client_locks;
+mod client_login;
+mod endpoint;
+mod error;
+mod keeper;
+mod lease;
+mod process;
+mod renewal;
+mod runtime;
+mod session;
+mod token_url;
+
+pub use client_locks::{STALE_AFTER, client_lock_paths};
+pub use client_login::{ClientFiles, ClientLogin, read_login};
+pub use error::RenewError;
+pub use keeper::{
+    Keeper, KeeperError, KeeperEvent, KeeperOptions, KeeperStatus, Kept, SessionEnd, SessionStatus,
+    ask_keeper_to_stop, keeper_status, wake_keeper,
+};
+pub use lease::Lease;
+pub use renewal::{Outcome, Renewer, Want};
+pub use runtime::RuntimeDirectory;
+pub use session::{NewSession, Session, SessionKind};
+pub use token_url::{TokenUrl, TokenUrlError};

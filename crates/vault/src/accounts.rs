@@ -237,7 +237,7 @@ impl Vault {
                     [id.as_str()],
                 )?;
             }
-            settings::forget_default_of(transaction, id)?;
+            settings::forget_account(transaction, id)?;
             transaction
                 .execute("DELETE FROM accounts WHERE id = ?1", [id.as_str()])
                 .map(|_| ())

@@ -8,6 +8,8 @@ use crate::{Vault, VaultError};
 /// Which key sealed the records.
 pub(crate) const KEY_ID: &str = "key_id";
 const DEFAULT_ACCOUNT: &str = "default_account";
+/// The account whose tokens the user's own credential file was last seen to hold.
+const CLIENT_FILE_ACCOUNT: &str = "client_file_account";
 
 pub(crate) fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE key = ?1")?;
@@ -23,7 +25,7 @@ pub(crate) fn set(connection: &Connection, key: &str, value: &str) -> rusqlite::
     connection.execute(statement, [key, value]).map(|_| ())
 }
 
-pub(crate) fn forget_default_of(connection: &Connection, id: &AccountId) -> rusqlite::Result<()> {
+pub(crate) fn forget_account(connection: &Connection, id: &AccountId) -> rusqlite::Result<()> {
     let statement = "DELETE FROM settings WHERE key = ?1 AND value = ?2";
     connection
         .execute(statement, [DEFAULT_ACCOUNT, id.as_str()])
@@ -52,5 +54,25 @@ impl Vault {
                 .execute("DELETE FROM settings WHERE key = ?1", [DEFAULT_ACCOUNT])
                 .map(|_| ()),
         })
+    }
+
+    /// The account whose tokens the user's own credential file was last seen to hold.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn linked_client_file(&self) -> Result<Option<AccountId>, VaultError> {
+        let id = get(self.connection(), CLIENT_FILE_ACCOUNT).map_err(|source| self.database_error(source))?;
+        Ok(id.map(AccountId::from_stored))
+    }
+
+    /// Notes that the user's own credential file holds this account's tokens.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn link_client_file(&self, id: &AccountId) -> Result<(), VaultError> {
+        if self.linked_client_file()?.as_ref() == Some(id) {
+            return Ok(());
+        }
+        self.write_plain(|transaction| set(transaction, CLIENT_FILE_ACCOUNT, id.as_str()))
     }
 }

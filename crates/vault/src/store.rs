@@ -100,6 +100,19 @@ impl Vault {
         self.sealer().map(drop)
     }
 
+    /// Uses a key that was unlocked elsewhere.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyWrong`] if it is not the one in force.
+    pub fn unlock_with(&self, key: &VaultKey) -> Result<(), VaultError> {
+        let sealer = Rc::new(Sealer::new(key));
+        if self.is_outdated(&sealer) {
+            return Err(VaultError::KeyWrong(self.paths.key()));
+        }
+        *self.sealer.borrow_mut() = Some(sealer);
+        Ok(())
+    }
+
     /// The key itself, to hand it to a keeper of the same user over a pipe.
     ///
     /// # Errors

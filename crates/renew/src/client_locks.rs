@@ -1,0 +1,220 @@
+//! The client's own locks, held as the client holds them.
+//!
+//! Measured (`CLAUDE_CODE_FACTS`): directories made with `mkdir`, touched while held, stale 60 s
+//! after the last touch; first `<dir>/.oauth_refresh.lock`, then `<dir>.lock`, and
+//! `<dir>/.storage-write.lock` around a write.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::{AtFlags, CWD, Timestamps, UTIME_NOW, utimensat};
+
+use crate::RenewError;
+
+/// Not touched for this long, a lock has no holder any more.
+pub const STALE_AFTER: Duration = Duration::from_secs(60);
+
+const TOUCH_EVERY: Duration = Duration::from_secs(5);
+
+/// Longest wait for the client, which takes seconds; a stale lock is over before that.
+const PATIENCE: Duration = Duration::from_secs(75);
+
+/// The names of the client's locks for a credential directory, in the order of taking them.
+#[must_use]
+pub fn client_lock_paths(directory: &Path) -> [PathBuf; 3] {
+    let mut beside = directory.as_os_str().to_owned();
+    beside.push(".lock");
+    [
+        directory.join(".oauth_refresh.lock"),
+        PathBuf::from(beside),
+        directory.join(".storage-write.lock"),
+    ]
+}
+
+/// The locks that keep the client from renewing. Released when dropped; if this process is killed
+/// they are stale after a minute, as the client's own would be.
+#[must_use]
+pub(crate) struct ClientLocks {
+    locks: Vec<HeldLock>,
+    directory: PathBuf,
+}
+
+impl ClientLocks {
+    /// Takes the two locks of a renewal.
+    pub(crate) fn for_renewal(directory: &Path) -> Result<Self, RenewError> {
+        let [refresh, beside, _] = client_lock_paths(directory);
+        let first = HeldLock::acquire(refresh)?;
+        let second = HeldLock::acquire(beside)?;
+        Ok(Self {
+            locks: vec![first, second],
+            directory: directory.to_owned(),
+        })
+    }
+
+    /// Takes the lock of a write as well, for as long as `write` runs.
+    pub(crate) fn while_writing<T>(
+        &self,
+        write: impl FnOnce() -> Result<T, RenewError>,
+    ) -> Result<T, RenewError> {
+        debug_assert_eq!(self.locks.len(), 2, "the renewal's locks come first");
+        let [_, _, storage] = client_lock_paths(&self.directory);
+        let _lock = HeldLock::acquire(storage)?;
+        write()
+    }
+}
+
+struct HeldLock {
+    path: PathBuf,
+    stop: Option<Sender<()>>,
+    toucher: Option<JoinHandle<()>>,
+}
+
+impl HeldLock {
+    fn acquire(path: PathBuf) -> Result<Self, RenewError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut watch = StaleWatch::default();
+        let mut pause = Duration::from_millis(2);
+        loop {
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self::keep_fresh(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(RenewError::file("make the lock", &path, error)),
+            }
+            if watch.is_stale(&path) {
+                remove_stale(&path)?;
+                continue;
+            }
+            if Instant::now() >= deadline {
+                return Err(RenewError::ClientLockHeld(path));
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    fn keep_fresh(path: PathBuf) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let touched = path.clone();
+        let toucher = std::thread::spawn(move || {
+            while stopped.recv_timeout(TOUCH_EVERY) == Err(RecvTimeoutError::Timeout) {
+                touch(&touched);
+            }
+        });
+        Self {
+            path,
+            stop: Some(stop),
+            toucher: Some(toucher),
+        }
+    }
+}
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(toucher) = self.toucher.take() {
+            drop(toucher.join());
+        }
+        // If it cannot be removed it is stale in a minute.
+        drop(fs::remove_dir(&self.path));
+    }
+}
+
+/// Tells a lock whose holder has died from one that is held.
+///
+/// By its age where the clock allows; and, for a lock dated in the future by a clock that was set
+/// back since, by its not being touched for as long by our own watch.
+#[derive(Default)]
+struct StaleWatch {
+    seen: Option<(SystemTime, Instant)>,
+}
+
+impl StaleWatch {
+    fn is_stale(&mut self, path: &Path) -> bool {
+        let Ok(touched) = fs::symlink_metadata(path).and_then(|metadata| metadata.modified())
+        else {
+            self.seen = None;
+            return false;
+        };
+        let aged = SystemTime::now()
+            .duration_since(touched)
+            .is_ok_and(|age| age > STALE_AFTER);
+        match self.seen {
+            Some((before, since)) if before == touched => aged || since.elapsed() > STALE_AFTER,
+            _ => {
+                self.seen = Some((touched, Instant::now()));
+                aged
+            }
+        }
+    }
+}
+
+/// Only an empty directory goes: what is anything else was not made by the client.
+fn remove_stale(path: &Path) -> Result<(), RenewError> {
+    match fs::remove_dir(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(RenewError::file("remove the stale lock", path, error)),
+    }
+}
+
+fn touch(path: &Path) {
+    let now = rustix::fs::Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    // A lock that was taken from us shows when the write finds other tokens in the file.
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locks_are_where_the_client_looks_and_gone_afterwards() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join(".claude");
+        fs::create_dir(&directory).unwrap();
+        let locks = ClientLocks::for_renewal(&directory).unwrap();
+        assert!(directory.join(".oauth_refresh.lock").is_dir());
+        assert!(home.path().join(".claude.lock").is_dir());
+        locks
+            .while_writing(|| {
+                assert!(directory.join(".storage-write.lock").is_dir());
+                Ok(())
+            })
+            .unwrap();
+        drop(locks);
+        assert!(
+            client_lock_paths(&directory)
+                .iter()
+                .all(|path| !path.exists())
+        );
+    }
+
+    #[test]
+    fn an_orphan_of_a_killed_client_is_taken_over() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(".oauth_refresh.lock");
+        fs::create_dir(&path).unwrap();
+        let hour_ago = rustix::fs::Timespec {
+            tv_sec: 1_000_000_000,
+            tv_nsec: 0,
+        };
+        let times = Timestamps {
+            last_access: hour_ago,
+            last_modification: hour_ago,
+        };
+        utimensat(CWD, &path, &times, AtFlags::empty()).unwrap();
+        drop(HeldLock::acquire(path).unwrap());
+    }
+}

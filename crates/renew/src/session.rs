@@ -1,0 +1,250 @@
+//! Sessions: a running client with a view of one account's login.
+//!
+//! What is true of a session stands in its directory. The keeper can be killed and started again,
+//! and a launch needs no keeper to write its view.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use model::{AccountId, CredentialDocument, DOCUMENT_LIMIT};
+use serde::{Deserialize, Serialize};
+use vault::{VaultError, durable};
+
+use crate::RuntimeDirectory;
+use crate::process::ProcessIdentity;
+
+const RECORD: &str = "session.json";
+const VIEW: &str = "view";
+const RECORD_LIMIT: u64 = 64 * 1024;
+
+/// How the client is told of the view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKind {
+    /// `CLAUDE_SECURESTORAGE_CONFIG_DIR` names the directory of the view.
+    SecureStorage,
+    /// `CLAUDE_CONFIG_DIR` does, and it is full of links into `~/.claude`.
+    ConfigDirectory,
+}
+
+/// A session's directory and what is recorded of it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    directory: PathBuf,
+    record: Record,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    account_id: String,
+    process: ProcessIdentity,
+    kind: SessionKind,
+    /// Epoch milliseconds.
+    started_at: i64,
+}
+
+/// A session that is about to start: this process, once it executes the client. Dropped without
+/// [`NewSession::keep`] it is taken back.
+#[must_use]
+#[derive(Debug)]
+pub struct NewSession {
+    session: Session,
+    keep: bool,
+}
+
+impl NewSession {
+    /// Makes the session's directory with its view.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn create(
+        runtime: &RuntimeDirectory,
+        account: &AccountId,
+        kind: SessionKind,
+        login: &CredentialDocument,
+    ) -> Result<Self, VaultError> {
+        runtime.create()?;
+        let process = ProcessIdentity::current().unwrap_or(ProcessIdentity { pid: 0, started: 0 });
+        let random = getrandom::u32().map_err(|_| VaultError::Random)?;
+        let name = format!("{}-{random:08x}", process.pid);
+        let record = Record {
+            account_id: account.as_str().to_owned(),
+            process,
+            kind,
+            started_at: crate::renewal::now().as_millis(),
+        };
+        // Made under a hidden name first: the keeper must not find half a session.
+        let hidden = Session {
+            directory: runtime.sessions().join(format!(".{name}")),
+            record,
+        };
+        let created = hidden.create_in_place(login);
+        let session = Session {
+            directory: runtime.sessions().join(name),
+            record: hidden.record.clone(),
+        };
+        let placed = created.and_then(|()| rename(&hidden.directory, &session.directory));
+        match placed {
+            Ok(()) => Ok(Self {
+                session,
+                keep: false,
+            }),
+            Err(error) => {
+                hidden.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// The directory that the client is told of.
+    #[must_use]
+    pub fn view_directory(&self) -> PathBuf {
+        self.session.view_directory()
+    }
+
+    /// Leaves the session to the client and the keeper.
+    pub fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for NewSession {
+    fn drop(&mut self) {
+        if !self.keep {
+            self.session.remove();
+        }
+    }
+}
+
+impl Session {
+    /// All sessions of a runtime directory. Damaged ones are left out.
+    #[must_use]
+    pub fn all(runtime: &RuntimeDirectory) -> Vec<Self> {
+        let Ok(listing) = fs::read_dir(runtime.sessions()) else {
+            return Vec::new();
+        };
+        let visible = listing
+            .filter_map(Result::ok)
+            .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+        visible
+            .filter_map(|entry| Self::read(&entry.path()))
+            .collect()
+    }
+
+    fn read(directory: &Path) -> Option<Self> {
+        let bytes = durable::read_regular(&directory.join(RECORD), RECORD_LIMIT).ok()??;
+        let record = serde_json::from_slice(&bytes).ok()?;
+        Some(Self {
+            directory: directory.to_owned(),
+            record,
+        })
+    }
+
+    /// The session's directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The directory that the client is told of.
+    #[must_use]
+    pub fn view_directory(&self) -> PathBuf {
+        self.directory.join(VIEW)
+    }
+
+    /// The view itself.
+    #[must_use]
+    pub fn view(&self) -> PathBuf {
+        self.view_directory().join(".credentials.json")
+    }
+
+    /// The account whose login it shows.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        AccountId::from_stored(self.record.account_id.clone())
+    }
+
+    /// How the client was told.
+    #[must_use]
+    pub fn kind(&self) -> SessionKind {
+        self.record.kind
+    }
+
+    /// The client's process number.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.record.process.pid
+    }
+
+    /// When it began, in epoch milliseconds.
+    #[must_use]
+    pub fn started_at(&self) -> i64 {
+        self.record.started_at
+    }
+
+    /// Whether the client still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.record.process.is_alive()
+    }
+
+    /// Reads the view as it is; `None` if it is missing or no view.
+    pub(crate) fn read_view(&self) -> Option<CredentialDocument> {
+        let bytes = durable::read_regular(&self.view(), DOCUMENT_LIMIT as u64).ok()??;
+        CredentialDocument::parse(&zeroize::Zeroizing::new(bytes)).ok()
+    }
+
+    /// Replaces the view. It need not survive a crash: it is made again from the vault.
+    pub(crate) fn write_view(&self, login: &CredentialDocument) -> Result<(), VaultError> {
+        let bytes = zeroize::Zeroizing::new(login.view().to_bytes());
+        durable::replace_volatile(&self.view(), &bytes, 0o600)
+    }
+
+    /// Removes the session's directory. What cannot be removed is found again by the next keeper.
+    pub(crate) fn remove(&self) {
+        drop(fs::remove_dir_all(&self.directory));
+    }
+
+    fn create_in_place(&self, login: &CredentialDocument) -> Result<(), VaultError> {
+        durable::private_directory(&self.directory)?;
+        let view = self.view_directory();
+        let made = fs::DirBuilder::new().mode(0o700).create(&view);
+        made.map_err(|source| VaultError::File {
+            action: "create the directory",
+            path: view,
+            source,
+        })?;
+        self.write_view(login)?;
+        let record = serde_json::to_vec(&self.record).expect("plain strings and numbers serialise");
+        durable::replace_volatile(&self.directory.join(RECORD), &record, 0o600)
+    }
+}
+
+/// Puts a login into every view of an account.
+pub(crate) fn publish(runtime: &RuntimeDirectory, account: &AccountId, login: &CredentialDocument) {
+    for session in Session::all(runtime) {
+        if &session.account() == account
+            && session
+                .read_view()
+                .is_none_or(|view| may_be_replaced(&view))
+        {
+            // The keeper tries again and tells.
+            drop(session.write_view(login));
+        }
+    }
+}
+
+/// A view in which somebody has signed in holds a login that is nowhere else.
+pub(crate) fn may_be_replaced(view: &CredentialDocument) -> bool {
+    view.refresh_token().is_empty()
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), VaultError> {
+    let path = to.to_owned();
+    fs::rename(from, to).map_err(|source| VaultError::File {
+        action: "create the directory",
+        path,
+        source,
+    })
+}
