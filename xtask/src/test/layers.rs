@@ -18,7 +18,7 @@ const LEVELS: [&[&str]; 5] = [
 ];
 
 /// Crates for tests: they may depend on any, and only as a development dependency does a crate depend on them.
-const FOR_TESTS: [&str; 2] = ["testkit", "end-to-end"];
+const FOR_TESTS: [&str; 3] = ["bench", "testkit", "end-to-end"];
 
 /// The chores, which stand beside the product.
 const CHORES: &str = "xtask";
