@@ -4,15 +4,16 @@
 //! after the last touch; first `<dir>/.oauth_refresh.lock`, then `<dir>.lock`, and
 //! `<dir>/.storage-write.lock` around a write.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{AtFlags, CWD, Timestamps, UTIME_NOW, utimensat};
+use rustix::fs::{Timestamps, UTIME_NOW, futimens};
 
 use crate::RenewError;
 
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// The names of the client's locks for a credential directory, in the order of taking them.
 #[must_use]
 pub fn client_lock_paths(directory: &Path) -> [PathBuf; 3] {
+    // Without a slash at its end, which would put the second lock inside.
+    let directory: PathBuf = directory.components().collect();
     let mut beside = directory.as_os_str().to_owned();
     beside.push(".lock");
     [
@@ -40,19 +43,22 @@ pub fn client_lock_paths(directory: &Path) -> [PathBuf; 3] {
 /// they are stale after a minute, as the client's own would be.
 #[must_use]
 pub(crate) struct ClientLocks {
-    locks: Vec<HeldLock>,
     directory: PathBuf,
+    /// Dropped in this order, the reverse of taking them.
+    _beside: HeldLock,
+    _refresh: HeldLock,
 }
 
 impl ClientLocks {
     /// Takes the two locks of a renewal.
     pub(crate) fn for_renewal(directory: &Path) -> Result<Self, RenewError> {
         let [refresh, beside, _] = client_lock_paths(directory);
-        let first = HeldLock::acquire(refresh)?;
-        let second = HeldLock::acquire(beside)?;
+        let refresh = HeldLock::acquire(refresh)?;
+        let beside = HeldLock::acquire(beside)?;
         Ok(Self {
-            locks: vec![first, second],
             directory: directory.to_owned(),
+            _beside: beside,
+            _refresh: refresh,
         })
     }
 
@@ -61,7 +67,6 @@ impl ClientLocks {
         &self,
         write: impl FnOnce() -> Result<T, RenewError>,
     ) -> Result<T, RenewError> {
-        debug_assert_eq!(self.locks.len(), 2, "the renewal's locks come first");
         let [_, _, storage] = client_lock_paths(&self.directory);
         let _lock = HeldLock::acquire(storage)?;
         write()
@@ -70,6 +75,8 @@ impl ClientLocks {
 
 struct HeldLock {
     path: PathBuf,
+    /// Open, so that the directory is told from another one that took its place.
+    directory: Arc<File>,
     stop: Option<Sender<()>>,
     toucher: Option<JoinHandle<()>>,
 }
@@ -81,7 +88,7 @@ impl HeldLock {
         let mut pause = Duration::from_millis(2);
         loop {
             match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self::keep_fresh(path)),
+                Ok(()) => return Self::keep_fresh(path),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(RenewError::file("make the lock", &path, error)),
             }
@@ -97,19 +104,32 @@ impl HeldLock {
         }
     }
 
-    fn keep_fresh(path: PathBuf) -> Self {
+    fn keep_fresh(path: PathBuf) -> Result<Self, RenewError> {
+        let opened = File::open(&path).inspect_err(|_| drop(fs::remove_dir(&path)));
+        let opened = opened.map_err(|source| RenewError::file("open the lock", &path, source));
+        let directory = Arc::new(opened?);
         let (stop, stopped) = mpsc::channel();
-        let touched = path.clone();
+        let touched = Arc::clone(&directory);
         let toucher = std::thread::spawn(move || {
             while stopped.recv_timeout(TOUCH_EVERY) == Err(RecvTimeoutError::Timeout) {
                 touch(&touched);
             }
         });
-        Self {
+        Ok(Self {
             path,
+            directory,
             stop: Some(stop),
             toucher: Some(toucher),
-        }
+        })
+    }
+
+    /// Not so once somebody has taken it for stale, as after a sleep of the machine.
+    fn is_still_ours(&self) -> bool {
+        let (Ok(ours), Ok(there)) = (self.directory.metadata(), fs::symlink_metadata(&self.path))
+        else {
+            return false;
+        };
+        (ours.dev(), ours.ino()) == (there.dev(), there.ino())
     }
 }
 
@@ -119,8 +139,10 @@ impl Drop for HeldLock {
         if let Some(toucher) = self.toucher.take() {
             drop(toucher.join());
         }
-        // If it cannot be removed it is stale in a minute.
-        drop(fs::remove_dir(&self.path));
+        if self.is_still_ours() {
+            // If it cannot be removed it is stale in a minute.
+            drop(fs::remove_dir(&self.path));
+        }
     }
 }
 
@@ -162,7 +184,7 @@ fn remove_stale(path: &Path) -> Result<(), RenewError> {
     }
 }
 
-fn touch(path: &Path) {
+fn touch(lock: &File) {
     let now = rustix::fs::Timespec {
         tv_sec: 0,
         tv_nsec: UTIME_NOW,
@@ -171,8 +193,8 @@ fn touch(path: &Path) {
         last_access: now,
         last_modification: now,
     };
-    // A lock that was taken from us shows when the write finds other tokens in the file.
-    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap_or_default();
+    // A lock that was taken from us shows when the file is read again before it is written.
+    futimens(lock, &times).unwrap_or_default();
 }
 
 #[cfg(test)]
@@ -214,7 +236,26 @@ mod tests {
             last_access: hour_ago,
             last_modification: hour_ago,
         };
-        utimensat(CWD, &path, &times, AtFlags::empty()).unwrap();
+        futimens(File::open(&path).unwrap(), &times).unwrap();
         drop(HeldLock::acquire(path).unwrap());
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_over_is_left_to_its_new_holder() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(".oauth_refresh.lock");
+        let ours = HeldLock::acquire(path.clone()).unwrap();
+        fs::remove_dir(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        drop(ours);
+        assert!(path.is_dir());
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_the_directory_changes_nothing() {
+        assert_eq!(
+            client_lock_paths(Path::new("/home/u/.claude/")),
+            client_lock_paths(Path::new("/home/u/.claude"))
+        );
     }
 }

@@ -6,7 +6,7 @@ use model::{
     AccountId, CredentialDocument, DOCUMENT_LIMIT, DocumentError, Identity, LoginState, Secret,
 };
 use serde_json::Value;
-use vault::{Account, Generation, Vault, VaultError, durable};
+use vault::{Account, Cause, Generation, Vault, VaultError, durable};
 
 use crate::RenewError;
 
@@ -48,27 +48,36 @@ impl ClientFiles {
         read_login(&self.credentials())
     }
 
+    /// The document around a login that the client has blanked; `None` if it is not blank.
+    pub(crate) fn read_blanked(&self) -> Result<Option<CredentialDocument>, VaultError> {
+        let Some(bytes) = durable::read_regular(&self.credentials(), DOCUMENT_LIMIT as u64)? else {
+            return Ok(None);
+        };
+        match CredentialDocument::parse(&bytes) {
+            Err(DocumentError::Blanked) => Ok(CredentialDocument::parse_any(&bytes).ok()),
+            _ => Ok(None),
+        }
+    }
+
     /// Whose login the client last wrote down as the user's; unknown if it did not.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let bytes = durable::read_regular(&self.claude_json, CLAUDE_JSON_LIMIT)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        value
-            .get("oauthAccount")
-            .map(Identity::from_oauth_account)
-            .unwrap_or_default()
+        identity_in(&self.claude_json)
     }
 
-    /// Replaces the login in the credential file; other keys in it stay. The caller holds the
-    /// client's locks.
-    pub(crate) fn write_login(
+    /// Replaces the login in the credential file, if it still is `expected`; other keys in it stay
+    /// as they are by now. The caller holds the client's locks, which a sign-in does not wait for.
+    pub(crate) fn replace_login(
         &self,
-        present: &CredentialDocument,
+        expected: &CredentialDocument,
         login: &CredentialDocument,
     ) -> Result<(), RenewError> {
+        let Ok(ClientLogin::Login(present)) = self.read_login() else {
+            return Ok(());
+        };
+        if kinship(&present, expected) != Kinship::Same {
+            return Ok(());
+        }
         let bytes = zeroize::Zeroizing::new(present.with_login_of(login).to_bytes());
         durable::write(
             &self.credentials(),
@@ -78,6 +87,22 @@ impl ClientFiles {
         )?;
         Ok(())
     }
+}
+
+/// Whose login a `.claude.json` says was signed in to. The client keeps a link that stands for it,
+/// so it is followed here; there is no secret in it that we read.
+pub(crate) fn identity_in(claude_json: &Path) -> Identity {
+    let read = |path: PathBuf| {
+        durable::read_regular(&path, CLAUDE_JSON_LIMIT)
+            .ok()
+            .flatten()
+    };
+    let bytes = std::fs::canonicalize(claude_json).ok().and_then(read);
+    let value: Value = serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default();
+    value
+        .get("oauthAccount")
+        .map(Identity::from_oauth_account)
+        .unwrap_or_default()
 }
 
 /// Reads a credential file anywhere.
@@ -105,38 +130,72 @@ pub(crate) enum Relation {
     FileOlder(CredentialDocument),
 }
 
-/// Compares. The same login is one whose tokens are in the account's history; or, for an account
-/// whose tokens the file once held, one of the same known identity that ends later, since that is
-/// what a renewal by the client looks like. What cannot be shown to be the same is not.
+/// Compares. The same login is one whose tokens the account's present ones were renewed from, or
+/// that shares one with them; or, for an account whose tokens the file once held, one of the same
+/// known identity that ends later, since that is what a renewal by the client looks like. What
+/// cannot be shown to be the same is not: an account's history may hold another login too.
 pub(crate) fn relation(
     files: &ClientFiles,
     vault: &Vault,
     account: &Account,
 ) -> Result<Relation, RenewError> {
-    // What cannot be read as a login of the user's is none of ours to judge or to touch.
-    let Ok(ClientLogin::Login(document)) = files.read_login() else {
+    // What cannot be read as a login of the user's is none of ours to judge or to touch; and one
+    // without a refresh token is somebody's view, which the client never renews.
+    let document = match files.read_login() {
+        Ok(ClientLogin::Login(document)) if !document.refresh_token().is_empty() => document,
+        _ => return Ok(Relation::Unrelated),
+    };
+    let unsealed = vault.unseal(account)?;
+    let Some(present) = unsealed.login() else {
         return Ok(Relation::Unrelated);
     };
-    let history = vault.history(account)?;
-    if let Some(generation) = history
-        .iter()
-        .find(|generation| holds(generation, &document))
-    {
-        vault.link_client_file(&account.id)?;
-        return Ok(if generation.present {
-            Relation::Equal(document)
-        } else {
+    let found = match kinship(&document, present) {
+        Kinship::Same => Relation::Equal(document),
+        // The server did not hand out another refresh token, or not another access token.
+        Kinship::SharesOne if document.expires_at() > present.expires_at() => {
+            Relation::FileNewer(document)
+        }
+        Kinship::SharesOne => Relation::FileOlder(document),
+        Kinship::None if is_forebear(&document, present, vault, account)? => {
             Relation::FileOlder(document)
-        });
+        }
+        Kinship::None if renewed_by_client(files, vault, account, &document)? => {
+            return Ok(Relation::FileNewer(document));
+        }
+        Kinship::None => return Ok(Relation::Unrelated),
+    };
+    vault.link_client_file(&account.id)?;
+    Ok(found)
+}
+
+/// Whether the account's present tokens were renewed, once or more, from those of `document`.
+fn is_forebear(
+    document: &CredentialDocument,
+    present: &CredentialDocument,
+    vault: &Vault,
+    account: &Account,
+) -> Result<bool, RenewError> {
+    let history = vault.history(account)?;
+    let line = history
+        .iter()
+        .filter(|generation| generation.cause != Cause::KeptAside)
+        .skip_while(|generation| !generation.present);
+    let mut child: Option<&Generation> = None;
+    for generation in line {
+        let Some(kept) = &generation.document else {
+            return Ok(false);
+        };
+        match child {
+            // Another program has written tokens of its own since the last generation of ours.
+            None if kinship(kept, present) != Kinship::Same => return Ok(false),
+            Some(child) if !matches!(child.cause, Cause::Renewed | Cause::Adopted) => {
+                return Ok(false);
+            }
+            _ if kinship(kept, document) != Kinship::None => return Ok(true),
+            _ => child = Some(generation),
+        }
     }
-    if holds_tokens(&vault.unseal(account)?.credential, &document) {
-        vault.link_client_file(&account.id)?;
-        return Ok(Relation::Equal(document));
-    }
-    if renewed_by_client(files, vault, account, &document)? {
-        return Ok(Relation::FileNewer(document));
-    }
-    Ok(Relation::Unrelated)
+    Ok(false)
 }
 
 fn renewed_by_client(
@@ -159,19 +218,23 @@ fn renewed_by_client(
     Ok(refused || document.expires_at() > account.expires_at)
 }
 
-fn holds(generation: &Generation, document: &CredentialDocument) -> bool {
-    generation
-        .document
-        .as_ref()
-        .is_some_and(|kept| same_tokens(kept, document))
+/// What two documents have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kinship {
+    /// Both tokens.
+    Same,
+    /// One of them.
+    SharesOne,
+    None,
 }
 
-fn holds_tokens(credential: &vault::Credential, document: &CredentialDocument) -> bool {
-    matches!(credential, vault::Credential::Login(login) if same_tokens(login, document))
-}
-
-fn same_tokens(left: &CredentialDocument, right: &CredentialDocument) -> bool {
+fn kinship(left: &CredentialDocument, right: &CredentialDocument) -> Kinship {
     let same = |left: Secret, right: Secret| !left.is_empty() && left == right;
-    same(left.refresh_token(), right.refresh_token())
-        || same(left.access_token(), right.access_token())
+    let refresh = same(left.refresh_token(), right.refresh_token());
+    let access = same(left.access_token(), right.access_token());
+    match (refresh, access) {
+        (true, true) => Kinship::Same,
+        (false, false) => Kinship::None,
+        _ => Kinship::SharesOne,
+    }
 }

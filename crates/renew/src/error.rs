@@ -76,6 +76,18 @@ pub enum RenewError {
 }
 
 impl RenewError {
+    /// Whether nobody of this user could have done it.
+    pub(crate) fn is_for_want_of_permission(&self) -> bool {
+        use std::io::ErrorKind;
+        matches!(self, Self::File { source, .. }
+            if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem))
+    }
+
+    /// Whether the account's record in the vault tells of it, with the time of the next attempt.
+    pub(crate) fn is_on_record(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::SignInAgain { .. })
+    }
+
     pub(crate) fn file(
         action: &'static str,
         path: &std::path::Path,

@@ -13,13 +13,15 @@ mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use model::{AccountId, Decision, RENEWAL_MARGIN, Timestamp, decide};
-use vault::{Account, Vault};
+use model::{
+    AccountId, CredentialDocument, Decision, RENEWAL_MARGIN, RetryPolicy, Timestamp, decide,
+};
+use vault::{Account, Vault, VaultError};
 
-use crate::session::may_be_replaced;
+use crate::session::{self, may_be_replaced};
 use crate::{Outcome, RenewError, RuntimeDirectory, Session, renewal};
 
 pub use options::{KeeperError, KeeperEvent, KeeperOptions, SessionEnd};
@@ -27,12 +29,16 @@ pub use protocol::{KeeperStatus, SessionStatus, ask_keeper_to_stop, keeper_statu
 pub use sign_in::Kept;
 
 use protocol::{Request, Socket};
+use sign_in::Progress;
 use wait::{Waiter, WatchedSession};
-use worker::Workers;
+use worker::{Failure, Finished, Workers};
 
 /// No wait is longer: so a clock that was set, a machine that slept and a login that another
 /// program stored are noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The wait for something that takes moments: somebody else's lease, a client that still writes.
+const MOMENTS: Duration = Duration::from_millis(200);
 
 /// A failure noted for further ahead than this was noted under another clock.
 const LONGEST_RETRY: Duration = Duration::from_secs(3_700);
@@ -46,12 +52,21 @@ pub struct Keeper {
     socket: Socket,
     workers: Workers,
     sessions: BTreeMap<PathBuf, WatchedSession>,
+    /// Renewals that failed without a note in the vault, which perhaps cannot be written.
+    pauses: BTreeMap<AccountId, Pause>,
+    /// Whether something has to be looked at again in moments.
+    unfinished: bool,
     started_at: Timestamp,
     idle_since: Option<Instant>,
     stopping: bool,
     observer: Box<dyn FnMut(&KeeperEvent)>,
     /// Held by the one keeper; released by the kernel.
-    _lock: File,
+    lock: File,
+}
+
+struct Pause {
+    failures: u32,
+    until: Instant,
 }
 
 impl Keeper {
@@ -67,6 +82,7 @@ impl Keeper {
         runtime.create()?;
         let lock = options::take_lock(&runtime, options.lock_patience)?;
         let vault = options.open_vault()?;
+        session::sweep(&runtime);
         let waiter = Waiter::new(&runtime).map_err(|source| KeeperError::System {
             action: "watch its sessions",
             source,
@@ -84,11 +100,13 @@ impl Keeper {
             socket,
             workers,
             sessions: BTreeMap::new(),
+            pauses: BTreeMap::new(),
+            unfinished: false,
             started_at: renewal::now(),
             idle_since: None,
             stopping: false,
             observer,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -101,6 +119,7 @@ impl Keeper {
             pid: std::process::id(),
         });
         loop {
+            self.unfinished = false;
             self.find_sessions();
             let due = self.keep_logins();
             if self.is_over() && self.leave() {
@@ -113,49 +132,49 @@ impl Keeper {
 
     /// Takes up new sessions and takes leave of ended ones.
     fn find_sessions(&mut self) {
-        for session in Session::all(&self.runtime) {
-            if self.sessions.contains_key(session.directory()) {
-                continue;
-            }
-            if !session.is_alive() {
-                session.remove();
-                continue;
-            }
-            if let Ok(watched) = self.waiter.watch(session) {
-                (self.observer)(&KeeperEvent::SessionBegan {
-                    pid: watched.session.pid(),
-                    account: watched.session.account(),
-                });
-                self.sessions
-                    .insert(watched.session.directory().to_owned(), watched);
-            }
-        }
-        let ended: Vec<PathBuf> = self
-            .sessions
-            .iter()
-            .filter(|(_, watched)| !watched.session.is_alive())
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in ended {
-            let watched = self
-                .sessions
-                .remove(&path)
-                .expect("its path was taken from the map");
-            (self.observer)(&KeeperEvent::SessionEnded {
+        let new = Session::all_but(&self.runtime, |path| self.sessions.contains_key(path));
+        for session in new {
+            let watched = self.waiter.watch(session);
+            (self.observer)(&KeeperEvent::SessionBegan {
                 pid: watched.session.pid(),
                 account: watched.session.account(),
             });
-            self.end(&watched);
+            self.sessions
+                .insert(watched.session.directory().to_owned(), watched);
+        }
+        let ended =
+            |watched: &WatchedSession| !watched.session.is_alive() || !watched.session.exists();
+        let ended: Vec<PathBuf> = self
+            .sessions
+            .iter()
+            .filter(|(_, watched)| ended(watched))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in ended {
+            self.end(&path);
         }
     }
 
-    fn end(&mut self, watched: &WatchedSession) {
-        // A sign-in in the last moment of a session is kept like any other.
-        self.keep_sign_in(&watched.session);
-        self.waiter.forget(watched);
-        if let (Some(end), crate::SessionKind::ConfigDirectory) =
-            (&self.options.on_session_end, watched.session.kind())
-        {
+    /// Ends a session, unless it still holds a login that is nowhere else and cannot be kept now.
+    fn end(&mut self, path: &Path) {
+        let Some(mut watched) = self.sessions.remove(path) else {
+            return;
+        };
+        if !self.keep_sign_in(&watched.session, true) {
+            watched.forget_client();
+            self.sessions.insert(path.to_owned(), watched);
+            return;
+        }
+        (self.observer)(&KeeperEvent::SessionEnded {
+            pid: watched.session.pid(),
+            account: watched.session.account(),
+        });
+        self.waiter.forget(&watched);
+        if let (Some(end), crate::SessionKind::ConfigDirectory, true) = (
+            &self.options.on_session_end,
+            watched.session.kind(),
+            watched.session.exists(),
+        ) {
             end(&watched.session.view_directory());
         }
         watched.session.remove();
@@ -197,55 +216,95 @@ impl Keeper {
         let Some(login) = unsealed.login() else {
             return;
         };
-        let sessions: Vec<Session> = self
+        let paths: Vec<PathBuf> = self
             .sessions
-            .values()
-            .map(|watched| watched.session.clone())
-            .collect();
-        for session in sessions
             .iter()
-            .filter(|session| session.account() == account.id && session.directory().exists())
-        {
-            let view = session.read_view();
-            match view {
-                Some(view) if !may_be_replaced(&view) => self.keep_sign_in(session),
-                Some(view)
-                    if view.access_token() == login.access_token()
-                        && view.expires_at() == login.expires_at() => {}
-                _ => {
-                    let mended = session.write_view(login).map_err(|error| error.to_string());
-                    (self.observer)(&KeeperEvent::ViewWritten {
-                        pid: session.pid(),
-                        account: account.id.clone(),
-                        problem: mended.err(),
-                    });
-                }
-            }
+            .filter(|(_, watched)| watched.session.account() == account.id)
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in paths {
+            self.mend_view(&path, account, login);
         }
+    }
+
+    fn mend_view(&mut self, path: &Path, account: &Account, login: &CredentialDocument) {
+        let Some(watched) = self.sessions.get_mut(path) else {
+            return;
+        };
+        let session = watched.session.clone();
+        let view = session.read_view();
+        if view.is_some_and(|view| !may_be_replaced(&view)) {
+            self.keep_sign_in(&session, false);
+            return;
+        }
+        if session.shows(login) || !session.exists() {
+            return;
+        }
+        let mended = session.mend_view(login).map_err(|error| error.to_string());
+        self.waiter.watch_again(watched);
+        (self.observer)(&KeeperEvent::ViewWritten {
+            pid: session.pid(),
+            account: account.id.clone(),
+            problem: mended.err(),
+        });
     }
 
     /// Starts a renewal that is due; else how long until one may be.
     fn renew_if_due(&mut self, account: &Account) -> Duration {
-        let now = renewal::now();
         if self.workers.is_busy_with(&account.id) {
             return LONGEST_WAIT;
         }
-        let Decision::Renew(_) = decide(&account.login_facts(), now, RENEWAL_MARGIN) else {
-            return time_until_due(account, now);
-        };
-        let wait = account
-            .attempt
-            .as_ref()
-            .map_or(Duration::ZERO, |attempt| now.until(attempt.retry_at));
-        if wait > Duration::ZERO && wait <= LONGEST_RETRY {
+        let now = renewal::now();
+        match decide(&account.login_facts(), now, RENEWAL_MARGIN) {
+            Decision::Renew(_) => {}
+            Decision::Fresh => return time_until_due(account, now),
+            // Nothing to do until somebody signs in.
+            _ => return LONGEST_WAIT,
+        }
+        let wait = self.wait_after_failure(account, now);
+        if wait > Duration::ZERO {
             return wait;
         }
-        self.workers.renew(account);
+        if let Err(error) = self.workers.renew(account) {
+            self.pause(&account.id);
+            (self.observer)(&KeeperEvent::Trouble {
+                what: format!("cannot start a renewal: {error}"),
+            });
+        }
         LONGEST_WAIT
     }
 
+    fn wait_after_failure(&self, account: &Account, now: Timestamp) -> Duration {
+        let noted = account
+            .attempt
+            .as_ref()
+            .map_or(Duration::ZERO, |attempt| now.until(attempt.retry_at));
+        let paused = self
+            .pauses
+            .get(&account.id)
+            .map_or(Duration::ZERO, |pause| {
+                pause.until.saturating_duration_since(Instant::now())
+            });
+        // One noted for too far ahead was noted under another clock.
+        paused.max(if noted > LONGEST_RETRY {
+            Duration::ZERO
+        } else {
+            noted
+        })
+    }
+
+    fn pause(&mut self, account: &AccountId) {
+        let pause = self.pauses.entry(account.clone()).or_insert(Pause {
+            failures: 0,
+            until: Instant::now(),
+        });
+        pause.failures = pause.failures.saturating_add(1);
+        let random = getrandom::u32().unwrap_or(u32::MAX);
+        pause.until = Instant::now() + RetryPolicy::KEEPER.wait(pause.failures, random, None);
+    }
+
     fn is_over(&mut self) -> bool {
-        if self.stopping {
+        if self.stopping || !self.is_in_place() {
             return !self.workers.is_busy();
         }
         if !self.sessions.is_empty() || self.workers.is_busy() {
@@ -258,18 +317,23 @@ impl Keeper {
     /// Closes the door, and then looks once more whether somebody came in before: a session is
     /// written before its launch knocks, so whoever found the door open is seen here.
     fn leave(&mut self) -> bool {
+        if !self.is_in_place() {
+            // What lies at these paths now, if anything, is another keeper's.
+            return true;
+        }
         self.socket.close();
-        if self.stopping || !Session::all(&self.runtime).iter().any(Session::is_alive) {
+        if self.stopping || Session::all(&self.runtime).is_empty() {
             return true;
         }
         self.idle_since = None;
-        match Socket::listen(&self.runtime) {
-            Ok(socket) => {
-                self.socket = socket;
-                false
-            }
-            Err(_) => true,
+        if let Ok(socket) = Socket::listen(&self.runtime) {
+            self.socket = socket;
         }
+        false
+    }
+
+    fn is_in_place(&self) -> bool {
+        options::is_in_place(&self.lock, &self.runtime)
     }
 
     fn wait(&mut self, due: Duration) -> Result<(), KeeperError> {
@@ -279,10 +343,15 @@ impl Keeper {
         let limit = lingering
             .unwrap_or(LONGEST_WAIT)
             .min(due)
+            .min(if self.unfinished {
+                MOMENTS
+            } else {
+                LONGEST_WAIT
+            })
             .max(Duration::from_millis(1));
         let woken = self
             .waiter
-            .wait(limit, &self.socket, &self.workers, self.sessions.values());
+            .wait(limit, &self.socket, &self.workers, &self.sessions);
         let woken = woken.map_err(|source| KeeperError::System {
             action: "wait",
             source,
@@ -311,34 +380,43 @@ impl Keeper {
     }
 
     fn note_results(&mut self) {
-        for (account, result) in self.workers.finished() {
+        for Finished { account, result } in self.workers.finished() {
+            match &result {
+                Err(failure) if !failure.is_on_record => self.pause(&account),
+                _ => drop(self.pauses.remove(&account)),
+            }
             (self.observer)(&match result {
                 Ok(Outcome::Renewed) => KeeperEvent::Renewed { account },
                 Ok(_) => KeeperEvent::AlreadyRenewed { account },
-                Err(error) => KeeperEvent::RenewalFailed {
-                    account,
-                    reason: error.to_string(),
-                },
+                Err(Failure { reason, .. }) => KeeperEvent::RenewalFailed { account, reason },
             });
         }
     }
 
-    fn keep_sign_in(&mut self, session: &Session) {
-        match sign_in::keep(
-            &self.vault,
-            self.options.files.as_ref(),
-            &self.runtime,
-            session,
-        ) {
-            Ok(None) => {}
-            Ok(Some(kept)) => (self.observer)(&KeeperEvent::SignedIn {
-                pid: session.pid(),
-                account: session.account(),
-                kept,
-            }),
-            Err(error) => (self.observer)(&KeeperEvent::Trouble {
-                what: RenewError::to_string(&error),
-            }),
+    /// `false` if the view holds a login that is not kept yet.
+    fn keep_sign_in(&mut self, session: &Session, ended: bool) -> bool {
+        let files = self.options.files.as_ref();
+        match sign_in::keep(&self.vault, files, &self.runtime, session, ended) {
+            Ok(Progress::Nothing) => true,
+            Ok(Progress::Later) => {
+                self.unfinished = true;
+                false
+            }
+            Ok(Progress::Kept(kept)) => {
+                (self.observer)(&KeeperEvent::SignedIn {
+                    pid: session.pid(),
+                    account: session.account(),
+                    kept,
+                });
+                true
+            }
+            Err(error) => {
+                (self.observer)(&KeeperEvent::Trouble {
+                    what: RenewError::to_string(&error),
+                });
+                // Nobody is left to keep it for.
+                matches!(error, RenewError::Vault(VaultError::NotFound { .. }))
+            }
         }
     }
 

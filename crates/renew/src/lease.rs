@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use model::AccountId;
@@ -27,6 +28,36 @@ impl Lease {
     /// # Errors
     /// [`RenewError::LeaseHeld`] after two minutes; or if the lock file cannot be made.
     pub fn acquire(paths: &VaultPaths, id: &AccountId, name: &str) -> Result<Self, RenewError> {
+        let lock = LockFile::open(paths, id)?;
+        let deadline = Instant::now() + LEASE_TIMEOUT;
+        let mut pause = Duration::from_millis(1);
+        while !lock.try_lock()? {
+            if Instant::now() >= deadline {
+                return Err(RenewError::LeaseHeld(name.to_owned()));
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(25));
+        }
+        Ok(Self { _file: lock.file })
+    }
+
+    /// Takes the lease if nobody has it.
+    ///
+    /// # Errors
+    /// If the lock file cannot be made.
+    pub fn try_acquire(paths: &VaultPaths, id: &AccountId) -> Result<Option<Self>, RenewError> {
+        let lock = LockFile::open(paths, id)?;
+        Ok(lock.try_lock()?.then_some(Self { _file: lock.file }))
+    }
+}
+
+struct LockFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl LockFile {
+    fn open(paths: &VaultPaths, id: &AccountId) -> Result<Self, RenewError> {
         durable::private_directory(&paths.locks())?;
         let path = paths.locks().join(format!("{}.lock", id.file_name()));
         let opened = OpenOptions::new()
@@ -34,20 +65,17 @@ impl Lease {
             .append(true)
             .mode(0o600)
             .open(&path);
-        let file = opened.map_err(|source| RenewError::file("open", &path, source))?;
-        let deadline = Instant::now() + LEASE_TIMEOUT;
-        let mut pause = Duration::from_millis(1);
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {}
-                Err(Errno::WOULDBLOCK | Errno::INTR) => {
-                    return Err(RenewError::LeaseHeld(name.to_owned()));
-                }
-                Err(errno) => return Err(RenewError::file("lock", &path, errno.into())),
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(25));
+        match opened {
+            Ok(file) => Ok(Self { path, file }),
+            Err(source) => Err(RenewError::file("open", &path, source)),
+        }
+    }
+
+    fn try_lock(&self) -> Result<bool, RenewError> {
+        match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+            Err(errno) => Err(RenewError::file("lock", &self.path, errno.into())),
         }
     }
 }

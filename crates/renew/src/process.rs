@@ -13,12 +13,8 @@ pub(crate) struct ProcessIdentity {
 }
 
 impl ProcessIdentity {
-    /// Ours.
-    pub(crate) fn current() -> Option<Self> {
-        Self::of(i32::try_from(std::process::id()).ok()?)
-    }
-
-    fn of(pid: i32) -> Option<Self> {
+    /// The process of that number, if it runs.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
         let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
         Some(Self {
             pid,
@@ -32,15 +28,17 @@ impl ProcessIdentity {
     }
 }
 
-/// The command's name, which may hold anything, ends at the last parenthesis.
+/// `None` for a process that has ended and only waits for its parent to take note. The command's
+/// name, which may hold anything, ends at the last parenthesis.
 fn start_time(stat: &[u8]) -> Option<u64> {
     const FIELD_AFTER_NAME: usize = 22 - 3;
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    rest.split_ascii_whitespace()
-        .nth(FIELD_AFTER_NAME)?
-        .parse()
-        .ok()
+    let mut fields = rest.split_ascii_whitespace();
+    if matches!(fields.clone().next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(FIELD_AFTER_NAME)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -53,11 +51,14 @@ mod tests {
         let stat = format!("7 (a) b (c) {}", fields.join(" "));
         assert_eq!(start_time(stat.as_bytes()), Some(220));
         assert_eq!(start_time(b"7 (x"), None);
+        let ended = stat.replacen("(c) 30", "(c) Z", 1);
+        assert_eq!(start_time(ended.as_bytes()), None);
     }
 
     #[test]
     fn we_are_alive_and_a_reused_number_is_not_us() {
-        let us = ProcessIdentity::current().unwrap();
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let us = ProcessIdentity::of(pid).unwrap();
         assert!(us.is_alive());
         assert!(
             !ProcessIdentity {

@@ -10,7 +10,7 @@ use vault::{Account, Attempt, Cause, Credential, NewLogin, Vault, VaultError};
 
 use crate::client_locks::ClientLocks;
 use crate::client_login::{ClientFiles, Relation, relation};
-use crate::endpoint::{EndpointError, EndpointErrorKind, TokenEndpoint};
+use crate::endpoint::{self, EndpointError, EndpointErrorKind, TokenEndpoint};
 use crate::{Lease, RenewError, RuntimeDirectory, TokenUrl, session};
 
 /// What the caller wants.
@@ -46,8 +46,19 @@ impl Renewer {
     /// `files`: the user's own files of the client, if the vault is a user's.
     #[must_use]
     pub fn new(url: TokenUrl, files: Option<ClientFiles>, runtime: RuntimeDirectory) -> Self {
+        Self::with_timeout(url, files, runtime, endpoint::TIMEOUT)
+    }
+
+    /// The same with another limit than half a minute for a request and its answer.
+    #[must_use]
+    pub fn with_timeout(
+        url: TokenUrl,
+        files: Option<ClientFiles>,
+        runtime: RuntimeDirectory,
+        timeout: Duration,
+    ) -> Self {
         Self {
-            endpoint: TokenEndpoint::new(url),
+            endpoint: TokenEndpoint::new(url, timeout),
             files,
             runtime,
         }
@@ -70,14 +81,18 @@ impl Renewer {
             return Ok(Outcome::Fresh);
         }
         let lease = Lease::acquire(vault.paths(), id, &asked.account.name)?;
-        let outcome = self.renew_leased(vault, &asked)?;
+        let outcome = self.renew_leased(vault, &asked);
+        // Also after a failure: it may have come after the renewal, with the user's own file.
         self.publish(vault, id);
         drop(lease);
-        Ok(outcome)
+        outcome
     }
 
     /// The part for which the lease is held; everything is read again.
     fn renew_leased(&self, vault: &Vault, asked: &Asked) -> Result<Outcome, RenewError> {
+        // An answer that another process could not store must be taken in before its token, which
+        // is spent, is sent again.
+        vault.recover_rescued();
         let account = vault.get(&asked.account.id)?;
         if account.generation != asked.account.generation
             && asked.is_content_with_what_came(&account)
@@ -93,8 +108,13 @@ impl Renewer {
         if let Relation::Unrelated = relation(files, vault, &account)? {
             return self.renew_alone(vault, &account, asked);
         }
-        let locks = ClientLocks::for_renewal(&files.directory)?;
-        self.renew_with_file(vault, &account, asked, files, &locks)
+        match ClientLocks::for_renewal(&files.directory) {
+            // The client would need them too: nobody can renew through that file.
+            Err(error) if error.is_for_want_of_permission() => {
+                self.renew_alone(vault, &account, asked)
+            }
+            locks => self.renew_with_file(vault, &account, asked, files, &locks?),
+        }
     }
 
     /// The login is in the user's own file too, and the client is kept from renewing it.
@@ -120,19 +140,61 @@ impl Renewer {
             }
             Relation::FileOlder(document) => {
                 let account = vault.get(&account.id)?;
+                let newest = vault.unseal(&account)?.login().cloned();
                 if account.state == LoginState::Alive {
                     self.write_file(vault, &account, files, locks, &document)?;
                 }
-                if matches!(asked.want, Want::Left(_)) && asked.is_content_with(&account) {
+                if asked.is_content_with(&account) {
                     return Ok(Outcome::Fresh);
                 }
-                document
+                newest.unwrap_or(document)
             }
         };
         let account = vault.get(&account.id)?;
         let outcome = self.renew_alone(vault, &account, asked)?;
-        self.write_file(vault, &vault.get(&account.id)?, files, locks, &present)?;
+        if outcome == Outcome::Renewed {
+            self.write_file(vault, &vault.get(&account.id)?, files, locks, &present)?;
+        }
         Ok(outcome)
+    }
+
+    /// Whether the user's own file holds another generation of this login than the vault.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn client_file_differs(&self, vault: &Vault, id: &AccountId) -> Result<bool, RenewError> {
+        let Some(files) = &self.files else {
+            return Ok(false);
+        };
+        let relation = relation(files, vault, &vault.get(id)?)?;
+        Ok(matches!(
+            relation,
+            Relation::FileNewer(_) | Relation::FileOlder(_)
+        ))
+    }
+
+    /// Puts the account's login into the user's own file, where the client has left only blank
+    /// tokens; `false` if there is anything else by now.
+    ///
+    /// # Errors
+    /// As [`RenewError`] says.
+    pub fn fill_blank_client_file(
+        &self,
+        vault: &Vault,
+        id: &AccountId,
+    ) -> Result<bool, RenewError> {
+        let Some(files) = &self.files else {
+            return Ok(false);
+        };
+        let account = vault.get(id)?;
+        let lease = Lease::acquire(vault.paths(), id, &account.name)?;
+        let locks = ClientLocks::for_renewal(&files.directory)?;
+        let Some(present) = files.read_blanked()? else {
+            return Ok(false);
+        };
+        self.write_file(vault, &vault.get(id)?, files, &locks, &present)?;
+        drop((locks, lease));
+        Ok(true)
     }
 
     /// Puts the user's own file and the vault on the same generation, without a request; `true` if
@@ -158,7 +220,7 @@ impl Renewer {
             Relation::Unrelated | Relation::Equal(_) => return Ok(false),
             Relation::FileNewer(document) => adopt(vault, &account, &document)?,
             Relation::FileOlder(document) => {
-                self.write_file(vault, &account, files, &locks, &document)?
+                self.write_file(vault, &account, files, &locks, &document)?;
             }
         }
         self.publish(vault, id);
@@ -178,7 +240,7 @@ impl Renewer {
         let Some(login) = unsealed.login() else {
             return Ok(());
         };
-        locks.while_writing(|| files.write_login(present, login))
+        locks.while_writing(|| files.replace_login(present, login))
     }
 
     /// Decides once more, and makes the request if it is needed.

@@ -3,9 +3,11 @@
 //! What is true of a session stands in its directory. The keeper can be killed and started again,
 //! and a launch needs no keeper to write its view.
 
-use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use model::{AccountId, CredentialDocument, DOCUMENT_LIMIT};
 use serde::{Deserialize, Serialize};
@@ -64,8 +66,23 @@ impl NewSession {
         kind: SessionKind,
         login: &CredentialDocument,
     ) -> Result<Self, VaultError> {
+        let us = i32::try_from(std::process::id()).unwrap_or_default();
+        Self::create_for(runtime, account, kind, login, us)
+    }
+
+    /// The same for another process of this user, which is or becomes the client.
+    ///
+    /// # Errors
+    /// If it cannot be written, or there is no such process.
+    pub fn create_for(
+        runtime: &RuntimeDirectory,
+        account: &AccountId,
+        kind: SessionKind,
+        login: &CredentialDocument,
+        pid: i32,
+    ) -> Result<Self, VaultError> {
         runtime.create()?;
-        let process = ProcessIdentity::current().unwrap_or(ProcessIdentity { pid: 0, started: 0 });
+        let process = ProcessIdentity::of(pid).ok_or_else(|| no_process(pid))?;
         let random = getrandom::u32().map_err(|_| VaultError::Random)?;
         let name = format!("{}-{random:08x}", process.pid);
         let record = Record {
@@ -121,15 +138,13 @@ impl Session {
     /// All sessions of a runtime directory. Damaged ones are left out.
     #[must_use]
     pub fn all(runtime: &RuntimeDirectory) -> Vec<Self> {
-        let Ok(listing) = fs::read_dir(runtime.sessions()) else {
-            return Vec::new();
-        };
-        let visible = listing
-            .filter_map(Result::ok)
-            .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-        visible
-            .filter_map(|entry| Self::read(&entry.path()))
-            .collect()
+        Self::all_but(runtime, |_| false)
+    }
+
+    /// Those whose directories are not `known`.
+    pub(crate) fn all_but(runtime: &RuntimeDirectory, known: impl Fn(&Path) -> bool) -> Vec<Self> {
+        let visible = entries(runtime).filter(|path| !is_hidden(path) && !known(path));
+        visible.filter_map(|path| Self::read(&path)).collect()
     }
 
     fn read(directory: &Path) -> Option<Self> {
@@ -195,26 +210,73 @@ impl Session {
         CredentialDocument::parse(&zeroize::Zeroizing::new(bytes)).ok()
     }
 
-    /// Replaces the view. It need not survive a crash: it is made again from the vault.
+    /// How long the view has been as it is; `None` if that cannot be told.
+    pub(crate) fn view_age(&self) -> Option<Duration> {
+        let changed = fs::symlink_metadata(self.view()).ok()?.modified().ok()?;
+        SystemTime::now().duration_since(changed).ok()
+    }
+
+    /// Whether the view shows this login.
+    pub(crate) fn shows(&self, login: &CredentialDocument) -> bool {
+        self.read_view().is_some_and(|view| {
+            view.access_token() == login.access_token() && view.expires_at() == login.expires_at()
+        })
+    }
+
+    /// Replaces the view; what else the client keeps in that file (the tokens of MCP servers)
+    /// stays. It need not survive a crash: it is made again from the vault.
     pub(crate) fn write_view(&self, login: &CredentialDocument) -> Result<(), VaultError> {
-        let bytes = zeroize::Zeroizing::new(login.view().to_bytes());
+        let there = durable::read_regular(&self.view(), DOCUMENT_LIMIT as u64).ok();
+        let there = zeroize::Zeroizing::new(there.flatten().unwrap_or_default());
+        let view = match CredentialDocument::parse_any(&there) {
+            Ok(document) => document.with_login_of(&login.view()),
+            Err(_) => login.view(),
+        };
+        let bytes = zeroize::Zeroizing::new(view.to_bytes());
         durable::replace_volatile(&self.view(), &bytes, 0o600)
     }
 
-    /// Removes the session's directory. What cannot be removed is found again by the next keeper.
+    /// The same after putting right whatever keeps the view from being written.
+    pub(crate) fn mend_view(&self, login: &CredentialDocument) -> Result<(), VaultError> {
+        let directory = self.view_directory();
+        // Through a link the write would hit whatever it points to.
+        if !fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_dir()) {
+            drop(fs::remove_file(&directory));
+            make_view_directory(&directory)?;
+        }
+        if self.write_view(login).is_ok() {
+            return Ok(());
+        }
+        drop(fs::set_permissions(
+            &directory,
+            Permissions::from_mode(0o700),
+        ));
+        if fs::symlink_metadata(self.view()).is_ok_and(|metadata| metadata.is_dir()) {
+            drop(fs::remove_dir_all(self.view()));
+        }
+        self.write_view(login)
+    }
+
+    /// Whether its directory is there: whoever made it may have taken it back.
+    pub(crate) fn exists(&self) -> bool {
+        fs::symlink_metadata(&self.directory).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    /// Removes the session's directory, out of sight first: nobody finds half of it. What cannot
+    /// be removed is swept up by the next keeper.
     pub(crate) fn remove(&self) {
-        drop(fs::remove_dir_all(&self.directory));
+        let mut name = OsString::from(".");
+        name.push(self.directory.file_name().unwrap_or_default());
+        let hidden = self.directory.with_file_name(name);
+        match fs::rename(&self.directory, &hidden) {
+            Ok(()) => drop(fs::remove_dir_all(&hidden)),
+            Err(_) => drop(fs::remove_dir_all(&self.directory)),
+        }
     }
 
     fn create_in_place(&self, login: &CredentialDocument) -> Result<(), VaultError> {
         durable::private_directory(&self.directory)?;
-        let view = self.view_directory();
-        let made = fs::DirBuilder::new().mode(0o700).create(&view);
-        made.map_err(|source| VaultError::File {
-            action: "create the directory",
-            path: view,
-            source,
-        })?;
+        make_view_directory(&self.view_directory())?;
         self.write_view(login)?;
         let record = serde_json::to_vec(&self.record).expect("plain strings and numbers serialise");
         durable::replace_volatile(&self.directory.join(RECORD), &record, 0o600)
@@ -225,6 +287,7 @@ impl Session {
 pub(crate) fn publish(runtime: &RuntimeDirectory, account: &AccountId, login: &CredentialDocument) {
     for session in Session::all(runtime) {
         if &session.account() == account
+            && !session.shows(login)
             && session
                 .read_view()
                 .is_none_or(|view| may_be_replaced(&view))
@@ -233,6 +296,50 @@ pub(crate) fn publish(runtime: &RuntimeDirectory, account: &AccountId, login: &C
             drop(session.write_view(login));
         }
     }
+}
+
+/// Removes what killed launches and keepers left half made or half removed.
+pub(crate) fn sweep(runtime: &RuntimeDirectory) {
+    for path in entries(runtime) {
+        if (is_hidden(&path) || Session::read(&path).is_none()) && !maker_is_alive(&path) {
+            drop(fs::remove_dir_all(&path));
+        }
+    }
+}
+
+fn entries(runtime: &RuntimeDirectory) -> impl Iterator<Item = PathBuf> {
+    let listing = fs::read_dir(runtime.sessions()).into_iter().flatten();
+    listing.filter_map(Result::ok).map(|entry| entry.path())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// The directory's name begins with the number of the process that it was made for.
+fn maker_is_alive(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let number = name.trim_start_matches('.').split('-').next();
+    let pid = number.and_then(|number| number.parse().ok());
+    pid.is_some_and(|pid| ProcessIdentity::of(pid).is_some())
+}
+
+fn no_process(pid: i32) -> VaultError {
+    VaultError::File {
+        action: "look at",
+        path: PathBuf::from(format!("/proc/{pid}/stat")),
+        source: std::io::ErrorKind::NotFound.into(),
+    }
+}
+
+fn make_view_directory(path: &Path) -> Result<(), VaultError> {
+    let made = fs::DirBuilder::new().mode(0o700).create(path);
+    made.map_err(|source| VaultError::File {
+        action: "create the directory",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A view in which somebody has signed in holds a login that is nowhere else.

@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Map, Value};
 
 use crate::logins::{self, NewLogin};
+use crate::record::text;
 use crate::sealer::Sealer;
+use crate::store::make_durable;
 use crate::{Account, Cause, Vault, VaultError, settings};
 
 /// An account to be added, or to take another one's place.
@@ -95,10 +97,7 @@ impl Vault {
     pub fn get(&self, id: &AccountId) -> Result<Account, VaultError> {
         let found = select(self.connection(), "id = ?1", id.as_str())
             .map_err(|source| self.database_error(source))?;
-        found.ok_or_else(|| VaultError::NotFound {
-            name: id.to_string(),
-            similar: None,
-        })
+        found.ok_or_else(|| gone(id))
     }
 
     /// All names with their identifiers, without the rest: for what must be quick.
@@ -111,10 +110,7 @@ impl Vault {
                 .connection()
                 .prepare_cached("SELECT id, name FROM accounts ORDER BY created_at, rowid")?;
             let rows = statement.query_map([], |row| {
-                Ok((
-                    AccountId::from_stored(row.get::<_, String>(0)?),
-                    row.get(1)?,
-                ))
+                Ok((AccountId::from_stored(text(row, "id")?), text(row, "name")?))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
@@ -192,7 +188,7 @@ impl Vault {
     /// Replaces the variables that go with an account.
     ///
     /// # Errors
-    /// If the database cannot be written.
+    /// [`VaultError::NotFound`] if the account is gone; if the database cannot be written.
     pub fn set_environment(
         &self,
         id: &AccountId,
@@ -201,17 +197,21 @@ impl Vault {
         self.write(|transaction, sealer| {
             let sealed = sealer.seal(&environment_json(environment));
             let statement = "UPDATE accounts SET environment_enc = ?2 WHERE id = ?1";
-            transaction
+            let changed = transaction
                 .execute(statement, params![id.as_str(), sealed])
                 .map_err(|source| self.database_error(source))?;
-            Ok(())
+            match changed {
+                0 => Err(gone(id)),
+                _ => Ok(()),
+            }
         })
     }
 
     /// Gives an account another name; everything that belongs to it goes along.
     ///
     /// # Errors
-    /// [`VaultError::Exists`] if the name is taken by another one.
+    /// [`VaultError::Exists`] if the name is taken by another one, [`VaultError::NotFound`] if the
+    /// account is gone.
     pub fn rename(&self, id: &AccountId, name: &AccountName) -> Result<(), VaultError> {
         let transaction = self.begin()?;
         refuse_taken(&transaction, name.as_str(), Some(id)).map_err(|error| self.taken(error))?;
@@ -219,7 +219,9 @@ impl Vault {
             "UPDATE accounts SET name = ?2 WHERE id = ?1",
             [id.as_str(), name.as_str()],
         );
-        renamed.map_err(|source| self.database_error(source))?;
+        if renamed.map_err(|source| self.database_error(source))? == 0 {
+            return Err(gone(id));
+        }
         transaction
             .commit()
             .map_err(|source| self.database_error(source))
@@ -255,6 +257,15 @@ impl Vault {
             connection.execute(statement, [id.as_str()]).map(|_| ())
         };
         drop(note());
+        // What is written after it is durable again.
+        drop(make_durable(self.connection()));
+    }
+
+    /// Takes [`Vault::touch`] back: `before` is the account as it was read before that.
+    pub fn restore_last_used(&self, before: &Account) {
+        let statement = "UPDATE accounts SET last_used = ?2 WHERE id = ?1";
+        let values = params![before.id.as_str(), before.last_used];
+        drop(self.connection().execute(statement, values));
     }
 
     fn taken(&self, error: TakenError) -> VaultError {
@@ -262,6 +273,14 @@ impl Vault {
             TakenError::Taken(name) => VaultError::Exists(name),
             TakenError::Database(source) => self.database_error(source),
         }
+    }
+}
+
+/// There is no account of that identifier, or not any more.
+pub(crate) fn gone(id: &AccountId) -> VaultError {
+    VaultError::NotFound {
+        name: id.to_string(),
+        similar: None,
     }
 }
 
@@ -277,9 +296,7 @@ fn refuse_taken(
 ) -> Result<(), TakenError> {
     let read = || {
         let mut statement = connection.prepare("SELECT id, name FROM accounts")?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
+        let rows = statement.query_map([], |row| Ok((text(row, "id")?, text(row, "name")?)))?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     };
     let taken = read().map_err(TakenError::Database)?;

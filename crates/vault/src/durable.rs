@@ -17,8 +17,11 @@ use crate::VaultError;
 /// # Errors
 /// If it cannot be made, or belongs to another user.
 pub fn private_directory(path: &Path) -> Result<(), VaultError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| VaultError::file("create the directory", path, source))?;
+    if !path.is_dir() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| VaultError::file("create the directory", path, source))?;
+        sync_directory_of(path)?;
+    }
     let metadata =
         fs::metadata(path).map_err(|source| VaultError::file("look at", path, source))?;
     refuse_foreign_owner(path, metadata.uid())
@@ -140,6 +143,25 @@ fn write_beside(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> io::Result<
         .and_then(|()| if sync { file.sync_all() } else { Ok(()) });
     written.inspect_err(|_| discard(&temporary))?;
     Ok(temporary)
+}
+
+/// Removes what killed writers of `path` left beside it. The caller sees to it that nobody is
+/// writing there now. What cannot be removed stays.
+pub(crate) fn remove_leftovers(path: &Path) {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    let Ok(listing) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in listing.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && name.ends_with(".tmp") {
+            discard(&entry.path());
+        }
+    }
 }
 
 fn temporary_beside(path: &Path) -> io::Result<PathBuf> {

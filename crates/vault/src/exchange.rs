@@ -63,10 +63,21 @@ fn describe(errors: &[EntryError]) -> String {
 /// If one record cannot be opened: an export that leaves something out without saying so would be
 /// taken for a backup.
 pub fn export_json(vault: &Vault) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let mut entries = Vec::new();
-    for account in vault.accounts()? {
-        let unsealed = vault.unseal(&account)?;
-        entries.push(export_entry(&account, &unsealed));
+    export_accounts(vault, &vault.accounts()?)
+}
+
+/// Some accounts of a vault with their secrets in the clear, as a JSON array.
+///
+/// # Errors
+/// As [`export_json`].
+pub fn export_accounts(
+    vault: &Vault,
+    accounts: &[Account],
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let mut entries = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let unsealed = vault.unseal(account)?;
+        entries.push(export_entry(account, &unsealed));
     }
     let mut bytes = serde_json::to_vec_pretty(&entries).expect("JSON values serialise");
     bytes.push(b'\n');
@@ -249,7 +260,7 @@ fn parse_environment(object: &Map<String, Value>) -> Result<Vec<(String, Secret)
 
 /// A name that a shell can export (POSIX.1-2017, 8.1).
 #[must_use]
-pub(crate) fn is_variable_name(name: &str) -> bool {
+pub fn is_variable_name(name: &str) -> bool {
     let starts = name
         .bytes()
         .next()

@@ -4,7 +4,8 @@ use model::{AccountId, CredentialDocument, Identity, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::logins::{self, NewLogin, SealedLogin};
-use crate::record::compose;
+use crate::record::{ROTATIONS_AT_ONCE, compose};
+use crate::sealer::Sealer;
 use crate::{Account, Vault, VaultError};
 
 /// How many generations are kept of each login.
@@ -23,6 +24,8 @@ pub enum Cause {
     Adopted,
     /// Found in a session's view, where somebody had signed in.
     SignedInInSession,
+    /// Found there too, and not made the present one: it was not shown to be the same person's.
+    KeptAside,
     /// From an import.
     Imported,
     /// An earlier generation made present again.
@@ -32,12 +35,13 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::Captured, "captured"),
         (Self::SignedIn, "signed in"),
         (Self::Renewed, "renewed"),
         (Self::Adopted, "adopted"),
         (Self::SignedInInSession, "signed in in a session"),
+        (Self::KeptAside, "kept aside"),
         (Self::Imported, "imported"),
         (Self::Restored, "restored"),
         (Self::AnotherProgram, "another program"),
@@ -50,6 +54,18 @@ impl Cause {
             .iter()
             .find(|(cause, _)| *cause == self)
             .map_or("", |(_, text)| text)
+    }
+
+    /// Whether the login may be another one than before, and not the same one with new tokens.
+    pub(crate) fn may_bring_another_login(self) -> bool {
+        match self {
+            Self::Captured
+            | Self::SignedIn
+            | Self::SignedInInSession
+            | Self::KeptAside
+            | Self::Imported => true,
+            Self::Renewed | Self::Adopted | Self::Restored | Self::AnotherProgram => false,
+        }
     }
 
     fn from_stored(text: &str) -> Self {
@@ -83,7 +99,24 @@ impl Vault {
     /// # Errors
     /// If the database cannot be read or the key is not to be had.
     pub fn history(&self, account: &Account) -> Result<Vec<Generation>, VaultError> {
-        let sealer = self.sealer()?;
+        let mut generations = Vec::new();
+        for _attempt in 0..ROTATIONS_AT_ONCE {
+            let sealer = self.sealer()?;
+            generations = self.read_history(account, &sealer)?;
+            let all_open = generations.iter().all(|one| one.document.is_some());
+            if all_open || !self.is_outdated(&sealer) {
+                break;
+            }
+            self.forget_sealer();
+        }
+        Ok(generations)
+    }
+
+    fn read_history(
+        &self,
+        account: &Account,
+        sealer: &Sealer,
+    ) -> Result<Vec<Generation>, VaultError> {
         let read = || {
             let statement = "SELECT generation, recorded_at, expires_at, cause, access_token_enc, refresh_token_enc,
                 document_enc FROM generations WHERE account_id = ?1 ORDER BY generation DESC";
@@ -137,7 +170,7 @@ impl Vault {
         };
         self.write(|transaction, sealer| {
             logins::store(transaction, sealer, &account.id, &login)
-                .map_err(|source| self.database_error(source))
+                .map_err(|source| self.login_error(&account.id, source))
         })
     }
 }

@@ -74,10 +74,12 @@ impl Cost {
         lanes: 16,
     };
 
-    fn is_sane(self) -> bool {
-        self.memory_kib <= Self::MOST.memory_kib
+    fn params(self) -> Option<argon2::Params> {
+        let is_sane = self.memory_kib <= Self::MOST.memory_kib
             && self.passes <= Self::MOST.passes
-            && self.lanes <= Self::MOST.lanes
+            && self.lanes <= Self::MOST.lanes;
+        let params = argon2::Params::new(self.memory_kib, self.passes, self.lanes, Some(32));
+        params.ok().filter(|_| is_sane)
     }
 }
 
@@ -95,7 +97,7 @@ impl KeyFile {
             return Some(Self::Plain(key));
         }
         match serde_json::from_str(text).ok()? {
-            Json::Passphrase(wrapped) => Some(Self::Wrapped(wrapped)),
+            Json::Passphrase(wrapped) => wrapped.is_usable().then_some(Self::Wrapped(wrapped)),
             Json::Keyring { id } => Some(Self::InKeyring(KeyId::from_stored(&id))),
         }
     }
@@ -131,12 +133,19 @@ impl KeyFile {
 }
 
 impl WrappedKey {
+    /// Whether anything at all could unwrap it: asked before somebody types a passphrase.
+    fn is_usable(&self) -> bool {
+        let salt = argon2::MIN_SALT_LEN..=64;
+        self.argon2id.params().is_some() && salt.contains(&self.salt.len())
+    }
+
     pub(crate) fn wrap(key: &VaultKey, passphrase: &Secret) -> Result<Self, VaultError> {
         let mut salt = [0_u8; 16];
         getrandom::fill(&mut salt).map_err(|_| VaultError::Random)?;
         let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
         let cost = Cost::RECOMMENDED;
-        let sealer = Sealer::new(&stretch(passphrase, &salt, cost)?);
+        let wrapping = stretch(passphrase, &salt, cost).ok_or(VaultError::PassphraseWrong)?;
+        let sealer = Sealer::new(&wrapping);
         let sealed = sealer.seal(key.expose());
         Ok(Self {
             id: key.id().as_str().to_owned(),
@@ -147,7 +156,8 @@ impl WrappedKey {
     }
 
     pub(crate) fn unwrap(&self, passphrase: &Secret) -> Result<VaultKey, VaultError> {
-        let sealer = Sealer::new(&stretch(passphrase, &self.salt, self.argon2id)?);
+        let wrapping = stretch(passphrase, &self.salt, self.argon2id);
+        let sealer = Sealer::new(&wrapping.ok_or(VaultError::PassphraseWrong)?);
         let key = sealer
             .open(&self.sealed)
             .ok_or(VaultError::PassphraseWrong)?;
@@ -155,24 +165,14 @@ impl WrappedKey {
     }
 }
 
-fn stretch(passphrase: &Secret, salt: &str, cost: Cost) -> Result<VaultKey, VaultError> {
-    let malformed =
-        |_| VaultError::Age("the Argon2id parameters in the key file are not valid".into());
-    if !cost.is_sane() {
-        return Err(malformed(argon2::Error::MemoryTooMuch));
-    }
-    let params = argon2::Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
-        .map_err(malformed)?;
-    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+/// `None` for parameters that [`WrappedKey::is_usable`] refuses.
+fn stretch(passphrase: &Secret, salt: &str, cost: Cost) -> Option<VaultKey> {
+    let (algorithm, version) = (argon2::Algorithm::Argon2id, argon2::Version::V0x13);
+    let argon2 = argon2::Argon2::new(algorithm, version, cost.params()?);
     let mut bytes = Zeroizing::new([0_u8; 32]);
-    argon2
-        .hash_password_into(
-            passphrase.expose().as_bytes(),
-            salt.as_bytes(),
-            bytes.as_mut(),
-        )
-        .map_err(malformed)?;
-    Ok(VaultKey::from_bytes(&bytes))
+    let passphrase = passphrase.expose().as_bytes();
+    let stretched = argon2.hash_password_into(passphrase, salt.as_bytes(), bytes.as_mut());
+    stretched.ok().map(|()| VaultKey::from_bytes(&bytes))
 }
 
 #[cfg(test)]

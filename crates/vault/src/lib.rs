@@ -31,7 +31,10 @@ pub use age_file::{
 };
 pub use bindings::Binding;
 pub use error::VaultError;
-pub use exchange::{EXPORT_LIMIT, EntryError, ImportEntry, ImportError, export_json, parse_import};
+pub use exchange::{
+    EXPORT_LIMIT, EntryError, ImportEntry, ImportError, export_accounts, export_json,
+    is_variable_name, parse_import,
+};
 pub use history::{Cause, Generation};
 pub use import_plan::{ConflictPolicy, ImportAction, plan_import};
 pub use key::{KeyId, VaultKey};

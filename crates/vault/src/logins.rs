@@ -9,7 +9,7 @@ use model::{AccountId, CredentialDocument, Identity, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
-use crate::accounts::{select, stored_moment};
+use crate::accounts::{gone, select, stored_moment};
 use crate::history::{self, Cause};
 use crate::sealer::Sealer;
 use crate::store::now;
@@ -20,7 +20,8 @@ use crate::{Vault, VaultError};
 pub struct NewLogin {
     /// The whole document.
     pub document: CredentialDocument,
-    /// Whose login it is; an unknown identity leaves the one on record.
+    /// Whose login it is. An unknown one leaves the one on record, unless the cause is one that
+    /// may bring somebody else's login: then nothing is known any more.
     pub identity: Identity,
     /// How long its access token lives, if we saw it issued.
     pub lifetime: Option<Duration>,
@@ -73,20 +74,31 @@ impl Vault {
     /// Ends the journal of a renewal, earlier failures and a refusal.
     ///
     /// # Errors
-    /// If it cannot be stored; then nothing has changed.
+    /// [`VaultError::NotFound`] if the account is gone; if it cannot be stored. Then nothing has
+    /// changed.
     pub fn store_login(&self, id: &AccountId, login: &NewLogin) -> Result<i64, VaultError> {
         self.write(|transaction, sealer| {
-            store(transaction, sealer, id, login).map_err(|source| self.database_error(source))
+            store(transaction, sealer, id, login).map_err(|source| self.login_error(id, source))
         })
+    }
+
+    pub(crate) fn login_error(&self, id: &AccountId, source: rusqlite::Error) -> VaultError {
+        match source {
+            rusqlite::Error::QueryReturnedNoRows => gone(id),
+            source => self.database_error(source),
+        }
     }
 
     /// Keeps a login in the history without making it the present one.
     ///
     /// # Errors
-    /// If it cannot be stored.
+    /// [`VaultError::NotFound`] if the account is gone; if it cannot be stored.
     pub fn store_aside(&self, id: &AccountId, login: &NewLogin) -> Result<i64, VaultError> {
         self.write(|transaction, sealer| {
             let record = || {
+                if select(transaction, "id = ?1", id.as_str())?.is_none() {
+                    return Err(rusqlite::Error::QueryReturnedNoRows);
+                }
                 let generation = history::next_number(transaction, id)?;
                 history::record(
                     transaction,
@@ -97,7 +109,7 @@ impl Vault {
                 )?;
                 Ok(generation)
             };
-            record().map_err(|source| self.database_error(source))
+            record().map_err(|source| self.login_error(id, source))
         })
     }
 
@@ -105,13 +117,19 @@ impl Vault {
     /// it can be noted proves that the vault can be written.
     ///
     /// # Errors
-    /// If it cannot be written: then the token must not be spent.
+    /// If it cannot be written, or [`VaultError::NotFound`] if the account is gone: then the token
+    /// must not be spent.
     pub fn begin_renewal(&self, id: &AccountId, generation: i64) -> Result<(), VaultError> {
-        let statement = "INSERT INTO renewals (account_id, generation, started_at) VALUES (?1, ?2, ?3)
+        let statement = "INSERT INTO renewals (account_id, generation, started_at)
+            SELECT id, ?2, ?3 FROM accounts WHERE id = ?1
             ON CONFLICT (account_id) DO UPDATE SET generation = excluded.generation, started_at = excluded.started_at";
         self.write_plain(|transaction| {
             let values = params![id.as_str(), generation, now().as_millis()];
-            transaction.execute(statement, values).map(|_| ())
+            transaction.execute(statement, values)
+        })
+        .and_then(|noted| match noted {
+            0 => Err(gone(id)),
+            _ => Ok(()),
         })
     }
 
@@ -210,7 +228,7 @@ pub(crate) fn store(
         i64::try_from(lifetime.as_millis()).unwrap_or(0)
     });
     let renewed = login.cause == Cause::Renewed;
-    connection.execute(
+    let changed = connection.execute(
         statement,
         params![
             id.as_str(),
@@ -224,8 +242,15 @@ pub(crate) fn store(
             renewed
         ],
     )?;
-    if !login.identity.is_unknown() {
-        let identity = sealer.seal(&login.identity.to_oauth_account().to_string());
+    if changed == 0 {
+        // Removed in the meantime: nothing of it may come back.
+        return Err(rusqlite::Error::QueryReturnedNoRows);
+    }
+    if !login.identity.is_unknown() || login.cause.may_bring_another_login() {
+        let identity = match login.identity.is_unknown() {
+            true => String::new(),
+            false => sealer.seal(&login.identity.to_oauth_account().to_string()),
+        };
         connection.execute(
             "UPDATE accounts SET identity_enc = ?2 WHERE id = ?1",
             [id.as_str(), &identity],

@@ -13,6 +13,9 @@ use crate::logins::Attempt;
 use crate::sealer::Sealer;
 use crate::{Vault, VaultError};
 
+/// How many rotations in a row a reader follows before it takes a record for damaged.
+pub(crate) const ROTATIONS_AT_ONCE: usize = 8;
+
 /// What is known of an account without opening anything sealed.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -237,11 +240,20 @@ impl Vault {
     pub fn unseal(&self, account: &Account) -> Result<Unsealed, VaultError> {
         let sealer = self.sealer()?;
         let opened = account.open(&sealer);
-        if opened.is_ok() || !self.is_outdated(&sealer) {
+        if opened.is_ok() {
             return opened;
         }
-        self.forget_sealer();
-        self.get(&account.id)?.open(&*self.sealer()?)
+        // The key may have been rotated since the record was read, or since the key was.
+        for _attempt in 0..ROTATIONS_AT_ONCE {
+            self.forget_outdated_sealer();
+            let current = self.sealer()?;
+            let reread = self.get(&account.id)?;
+            let opened = reread.open(&current);
+            if opened.is_ok() || !self.is_outdated(&current) {
+                return opened;
+            }
+        }
+        opened
     }
 }
 
@@ -269,7 +281,7 @@ fn state(reason: String, still_the_refused_login: bool) -> LoginState {
 
 /// SQLite columns hold any type whatever they were declared as: one odd value must not hide a
 /// whole list.
-fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
+pub(crate) fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
             String::from_utf8_lossy(bytes).into_owned()

@@ -56,7 +56,7 @@ impl Vault {
             }
         }
         let random = getrandom::u64().map_err(|_| VaultError::Random)?;
-        Rescue::reserve(directory.join(format!("{prefix}{random:016x}")))
+        Rescue::reserve(&directory.join(format!("{prefix}{random:016x}")))
     }
 
     /// Keeps a login in reserved space.
@@ -81,11 +81,13 @@ impl Vault {
         let json = zeroize::Zeroizing::new(
             serde_json::to_string(&rescued).expect("a JSON value serialises"),
         );
+        // Nothing but the key in force opens it later.
+        self.forget_outdated_sealer();
         rescue.fill(self.sealer()?.seal(&json).as_bytes())
     }
 
     /// Stores what was rescued, where the account still has the generation that it follows.
-    pub(crate) fn recover_rescued(&self) -> Result<(), VaultError> {
+    pub fn recover_rescued(&self) {
         for (path, bytes) in entries(&self.paths().rescue()) {
             if is_unused(&bytes) {
                 continue;
@@ -96,7 +98,6 @@ impl Vault {
                 drop(fs::remove_file(path));
             }
         }
-        Ok(())
     }
 
     fn recover(&self, bytes: &[u8]) -> Result<(), VaultError> {
@@ -131,22 +132,22 @@ impl Vault {
 }
 
 impl Rescue {
-    fn reserve(path: PathBuf) -> Result<Self, VaultError> {
-        let wrap = |source| VaultError::file("reserve space in", &path, source);
+    fn reserve(path: &Path) -> Result<Self, VaultError> {
+        let wrap = |source| VaultError::file("reserve space in", path, source);
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path)
+            .open(path)
             .map_err(wrap)?;
         let mut rescue = Self {
-            path: path.clone(),
+            path: path.to_owned(),
             file,
             used: false,
         };
         rescue.file.write_all(&[0; RESERVED]).map_err(wrap)?;
         rescue.file.sync_all().map_err(wrap)?;
-        durable::sync_directory_of(&path)?;
+        durable::sync_directory_of(path)?;
         Ok(rescue)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::VaultError;
 
@@ -72,17 +72,18 @@ const OUR_TABLES: &str = "
 pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), VaultError> {
     let wrap = |source| VaultError::database(path, source);
     let found = layout(connection).map_err(wrap)?;
-    if found == LAYOUT {
+    // Many programs count their layouts from 1: the number alone proves nothing.
+    let is_blank = is_blank(connection, path)?;
+    if found == LAYOUT && !is_blank {
         return Ok(());
     }
-    if found > LAYOUT || found < 0 {
+    if !(0..=LAYOUT).contains(&found) {
         return Err(VaultError::TooNew {
             path: path.to_owned(),
             found,
             known: LAYOUT,
         });
     }
-    refuse_foreign(connection, path)?;
     connection
         .pragma_update(None, "journal_mode", "WAL")
         .map_err(wrap)?;
@@ -90,7 +91,7 @@ pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Va
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(wrap)?;
     // Another process may have done it while we waited.
-    if layout(&transaction).map_err(wrap)? != LAYOUT {
+    if is_blank || layout(&transaction).map_err(wrap)? != LAYOUT {
         migrate(&transaction).map_err(wrap)?;
     }
     transaction.commit().map_err(wrap)
@@ -114,8 +115,14 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", LAYOUT)
 }
 
-/// A database with tables, but without the Python program's, is somebody else's.
-fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), VaultError> {
+/// Writes a page without changing it.
+pub(crate) fn rewrite_layout(connection: &Transaction<'_>) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", LAYOUT)
+}
+
+/// Whether a database has no tables yet. One with tables, but without the Python program's, is
+/// somebody else's.
+fn is_blank(connection: &Connection, path: &Path) -> Result<bool, VaultError> {
     let wrap = |source| VaultError::database(path, source);
     let tables: i64 = connection
         .query_row(
@@ -125,7 +132,7 @@ fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), VaultError
         )
         .map_err(wrap)?;
     if tables == 0 {
-        return Ok(());
+        return Ok(true);
     }
     let existing = columns(connection, "accounts").map_err(wrap)?;
     let needed = [
@@ -136,6 +143,8 @@ fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), VaultError
         "access_token_enc",
         "refresh_token_enc",
         "expires_at",
+        "created_at",
+        "last_used",
     ];
     match needed
         .iter()
@@ -148,7 +157,7 @@ fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), VaultError
                 missing,
             })
         }
-        None => Ok(()),
+        None => Ok(false),
     }
 }
 

@@ -61,7 +61,8 @@ impl Vault {
     /// # Errors
     /// If the database cannot be read.
     pub fn linked_client_file(&self) -> Result<Option<AccountId>, VaultError> {
-        let id = get(self.connection(), CLIENT_FILE_ACCOUNT).map_err(|source| self.database_error(source))?;
+        let id = get(self.connection(), CLIENT_FILE_ACCOUNT)
+            .map_err(|source| self.database_error(source))?;
         Ok(id.map(AccountId::from_stored))
     }
 

@@ -11,7 +11,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::
 use crate::durable::{self, Placing};
 use crate::key_file::{KEY_FILE_LIMIT, KeyFile};
 use crate::sealer::Sealer;
-use crate::{Protection, VaultError, VaultKey, VaultPaths, keyring, schema, settings};
+use crate::{
+    KeyId, Protection, VaultError, VaultKey, VaultPaths, keyring, record, schema, settings,
+};
 
 /// How long a process waits for another one's transaction. They take milliseconds; a disk that
 /// syncs slowly may stretch them.
@@ -19,7 +21,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Who can be asked for the passphrase that wraps the vault's key.
 pub trait Unlock {
-    /// The passphrase. Called at most once per opened vault, and only if the key is wrapped.
+    /// The passphrase. Called only if the key is wrapped, once per opened vault, and again if it
+    /// was changed meanwhile.
     ///
     /// # Errors
     /// [`VaultError::PassphraseNeeded`] if there is nobody to ask.
@@ -74,7 +77,7 @@ impl Vault {
             passphrase: RefCell::new(None),
             holds_key_lock: Cell::new(false),
         };
-        vault.recover_rescued()?;
+        vault.recover_rescued();
         Ok(vault)
     }
 
@@ -90,6 +93,14 @@ impl Vault {
     /// If there is no key file or it holds no key.
     pub fn protection(&self) -> Result<Protection, VaultError> {
         Ok(self.key_file()?.protection())
+    }
+
+    /// Which key it is, without unlocking it.
+    ///
+    /// # Errors
+    /// As [`Vault::protection`].
+    pub fn key_id(&self) -> Result<KeyId, VaultError> {
+        Ok(self.key_file()?.id())
     }
 
     /// Obtains the key now, asking for the passphrase if need be.
@@ -118,7 +129,8 @@ impl Vault {
     /// # Errors
     /// As [`Vault::unlock`].
     pub fn expose_key(&self) -> Result<VaultKey, VaultError> {
-        self.unlocked_key(&self.key_file()?)
+        self.sealer()?;
+        self.unlocked_key(&self.key_file_in_force()?)
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -141,6 +153,10 @@ impl Vault {
         Ok(sealer)
     }
 
+    pub(crate) fn set_sealer(&self, sealer: Sealer) {
+        *self.sealer.borrow_mut() = Some(Rc::new(sealer));
+    }
+
     /// Forgets the unlocked key: the next use reads the key file again.
     pub(crate) fn forget_sealer(&self) {
         *self.sealer.borrow_mut() = None;
@@ -152,20 +168,31 @@ impl Vault {
         &self,
         work: impl Fn(&Transaction<'_>, &Sealer) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
-        for _attempt in 0..2 {
-            let sealer = self.sealer()?;
-            let transaction = self.begin()?;
-            if self.adopt_key(&transaction, &sealer)? {
-                let value = work(&transaction, &sealer)?;
-                transaction
-                    .commit()
-                    .map_err(|source| self.database_error(source))?;
-                return Ok(value);
-            }
-            drop(transaction);
-            self.forget_sealer();
+        if let Some(value) = self.try_write(&*self.sealer()?, &work)? {
+            return Ok(value);
         }
-        Err(VaultError::KeyWrong(self.paths.key()))
+        // Rotations may follow one another; with the lock on the key there is none.
+        let _lock = self.lock_key()?;
+        self.forget_sealer();
+        let written = self.try_write(&*self.sealer()?, &work)?;
+        written.ok_or_else(|| VaultError::KeyWrong(self.paths.key()))
+    }
+
+    /// `None` if the key is not the one in force; then nothing is written.
+    fn try_write<T>(
+        &self,
+        sealer: &Sealer,
+        work: impl Fn(&Transaction<'_>, &Sealer) -> Result<T, VaultError>,
+    ) -> Result<Option<T>, VaultError> {
+        let transaction = self.begin()?;
+        if !self.adopt_key(&transaction, sealer)? {
+            return Ok(None);
+        }
+        let value = work(&transaction, sealer)?;
+        transaction
+            .commit()
+            .map_err(|source| self.database_error(source))?;
+        Ok(Some(value))
     }
 
     /// One durable transaction that seals nothing.
@@ -204,62 +231,94 @@ impl Vault {
         }
     }
 
-    /// The key file in force. Finishes a rotation that was cut off, and makes a key where there
-    /// is none and nothing was sealed yet.
+    /// The key file. Finishes a rotation that was cut off, and makes a key where there is none and
+    /// nothing was sealed yet.
     pub(crate) fn key_file(&self) -> Result<KeyFile, VaultError> {
         self.finish_rotation()?;
-        let path = self.paths.key();
-        match durable::read_regular(&path, KEY_FILE_LIMIT)? {
-            Some(bytes) => KeyFile::parse(&bytes).ok_or(VaultError::KeyMalformed(path)),
-            None if self.holds_sealed_records()? => Err(VaultError::KeyMissing(path)),
-            None => self.make_key(),
+        if let Some(key_file) = self.read_key_file()? {
+            return Ok(key_file);
         }
+        if self.holds_sealed_records()? {
+            // Whoever sealed them may have made the key since we looked for it.
+            let found = self.read_key_file()?;
+            return found.ok_or_else(|| VaultError::KeyMissing(self.paths.key()));
+        }
+        self.make_key()
+    }
+
+    fn read_key_file(&self) -> Result<Option<KeyFile>, VaultError> {
+        let path = self.paths.key();
+        let bytes = durable::read_regular(&path, KEY_FILE_LIMIT)?;
+        bytes
+            .map(|bytes| KeyFile::parse(&bytes).ok_or(VaultError::KeyMalformed(path)))
+            .transpose()
     }
 
     fn make_key(&self) -> Result<KeyFile, VaultError> {
+        let _lock = match self.holds_key_lock() {
+            true => None,
+            false => Some(self.lock_key()?),
+        };
+        if let Some(key_file) = self.read_key_file()? {
+            return Ok(key_file);
+        }
         let path = self.paths.key();
         let key_file = KeyFile::Plain(VaultKey::generate()?);
         match durable::write(&path, &key_file.to_bytes(), 0o600, Placing::New) {
             Ok(()) => Ok(key_file),
-            // Another process was first: its key counts.
+            // The Python program, which knows no lock, was first: its key counts.
             Err(VaultError::File { source, .. })
                 if source.kind() == std::io::ErrorKind::AlreadyExists =>
             {
-                let bytes = durable::read_regular(&path, KEY_FILE_LIMIT)?.unwrap_or_default();
-                KeyFile::parse(&bytes).ok_or(VaultError::KeyMalformed(path))
+                let found = self.read_key_file()?;
+                found.ok_or(VaultError::KeyMissing(path))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn unlocked_key(&self, key_file: &KeyFile) -> Result<VaultKey, VaultError> {
+    pub(crate) fn unlocked_key(&self, key_file: &KeyFile) -> Result<VaultKey, VaultError> {
         match key_file {
             KeyFile::Plain(key) => Ok(key.clone()),
             KeyFile::InKeyring(id) => keyring::load(id),
             KeyFile::Wrapped(wrapped) => {
-                if let Some(passphrase) = self.passphrase.borrow().as_ref() {
-                    return wrapped.unwrap(passphrase);
+                let known = self.known_passphrase();
+                if let Some(key) = known.and_then(|known| wrapped.unwrap(&known).ok()) {
+                    return Ok(key);
                 }
                 let passphrase = self.unlock.borrow_mut().passphrase()?;
                 let key = wrapped.unwrap(&passphrase)?;
-                *self.passphrase.borrow_mut() = Some(passphrase);
+                self.set_passphrase(Some(&passphrase));
                 Ok(key)
             }
         }
     }
 
-    /// Compares identifiers first: a wrong key is told before anybody is asked for a passphrase.
-    /// Looks again where they differ, since a rotation may just have ended in between.
-    fn key_file_in_force(&self) -> Result<KeyFile, VaultError> {
-        for _attempt in 0..3 {
-            let key_file = self.key_file()?;
-            let recorded = settings::get(&self.connection, settings::KEY_ID);
-            match recorded.map_err(|source| self.database_error(source))? {
-                Some(id) if id != key_file.id().as_str() => {}
-                _ => return Ok(key_file),
-            }
+    /// The key file whose key is in force. Compares identifiers: a wrong key is told before
+    /// anybody is asked for a passphrase.
+    pub(crate) fn key_file_in_force(&self) -> Result<KeyFile, VaultError> {
+        let key_file = self.key_file()?;
+        if self.is_in_force(&key_file)? {
+            return Ok(key_file);
         }
-        Err(VaultError::KeyWrong(self.paths.key()))
+        // A rotation may have ended between the two looks; with the lock on the key there is none.
+        let _lock = match self.holds_key_lock() {
+            true => None,
+            // Where the lock cannot be made, no key can be rotated either.
+            false => self.lock_key().ok(),
+        };
+        let key_file = self.key_file()?;
+        match self.is_in_force(&key_file)? {
+            true => Ok(key_file),
+            false => Err(VaultError::KeyWrong(self.paths.key())),
+        }
+    }
+
+    /// Whether this file's key is the one on record, or none is on record.
+    fn is_in_force(&self, key_file: &KeyFile) -> Result<bool, VaultError> {
+        let recorded = settings::get(&self.connection, settings::KEY_ID)
+            .map_err(|source| self.database_error(source))?;
+        Ok(recorded.is_none_or(|id| id == key_file.id().as_str()))
     }
 
     /// Whether another process has rotated the key since `sealer` was made.
@@ -268,12 +327,20 @@ impl Vault {
         matches!(recorded, Ok(Some(id)) if id != sealer.id().as_str())
     }
 
+    /// Forgets the unlocked key if it is not the one in force any more.
+    pub(crate) fn forget_outdated_sealer(&self) {
+        let cached = self.sealer.borrow().clone();
+        if cached.is_some_and(|sealer| self.is_outdated(&sealer)) {
+            self.forget_sealer();
+        }
+    }
+
     pub(crate) fn known_passphrase(&self) -> Option<Secret> {
         self.passphrase.borrow().clone()
     }
 
-    pub(crate) fn forget_passphrase(&self) {
-        *self.passphrase.borrow_mut() = None;
+    pub(crate) fn set_passphrase(&self, passphrase: Option<&Secret>) {
+        *self.passphrase.borrow_mut() = passphrase.cloned();
     }
 
     pub(crate) fn holds_key_lock(&self) -> bool {
@@ -285,7 +352,7 @@ impl Vault {
     }
 
     /// A database of the Python program names no key: then one sealed value must open.
-    fn check_sealer(&self, sealer: &Sealer) -> Result<(), VaultError> {
+    pub(crate) fn check_sealer(&self, sealer: &Sealer) -> Result<(), VaultError> {
         let recorded = settings::get(&self.connection, settings::KEY_ID)
             .map_err(|source| self.database_error(source))?;
         if recorded.is_some() {
@@ -311,7 +378,7 @@ impl Vault {
                 FROM accounts WHERE sealed <> '' ORDER BY rowid DESC LIMIT 8";
             let mut statement = self.connection.prepare(statement)?;
             statement
-                .query_map([], |row| row.get(0))?
+                .query_map([], |row| record::text(row, "sealed"))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| self.database_error(source))
@@ -326,16 +393,19 @@ fn connect(paths: &VaultPaths) -> Result<Connection, VaultError> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(resolved(paths), flags).map_err(wrap)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(wrap)?;
-    connection
-        .pragma_update(None, "synchronous", "FULL")
-        .map_err(wrap)?;
+    make_durable(&connection).map_err(wrap)?;
     // Whoever only reads must not wait for the disk when it leaves.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .map_err(wrap)?;
     schema::prepare(&mut connection, &path)?;
     Ok(connection)
+}
+
+/// Every transaction is on the disk when it is committed, and waits for its turn.
+pub(crate) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "FULL")
 }
 
 /// SQLite's NOFOLLOW refuses links anywhere in the path; only the last part is to be no link.

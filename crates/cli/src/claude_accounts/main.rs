@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `claude-accounts`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::claude_accounts::main()
+}

@@ -1,7 +1,7 @@
 //! What a keeper is started with, what it tells, and why it does not start.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -134,6 +134,15 @@ pub enum KeeperError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// Whether the lock still lies where the next keeper will look for it: a runtime directory goes
+/// with the last sign-out of its user, and may come again.
+pub(crate) fn is_in_place(lock: &File, runtime: &RuntimeDirectory) -> bool {
+    let (Ok(held), Ok(there)) = (lock.metadata(), fs::metadata(runtime.keeper_lock())) else {
+        return false;
+    };
+    (held.dev(), held.ino()) == (there.dev(), there.ino())
 }
 
 /// Takes the keeper's lock, waiting a little for one that is just leaving.

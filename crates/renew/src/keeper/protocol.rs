@@ -148,7 +148,16 @@ impl Socket {
     }
 
     pub(crate) fn accept(&self) -> Option<Call> {
-        let (stream, _) = self.listener.accept().ok()?;
+        let (stream, _) = match self.listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    // No descriptor left: the caller stays at the door, and the loop must not spin.
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                return None;
+            }
+        };
         stream.set_nonblocking(false).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_write_timeout(Some(PATIENCE)).ok()?;

@@ -1,9 +1,12 @@
 //! A sign-in inside a session (`/login`): the client has put a whole login where its view was.
 
-use model::{CredentialDocument, LoginState};
+use std::time::Duration;
+
+use model::{CredentialDocument, Identity, LoginState};
 use vault::{Account, Cause, Credential, NewLogin, Vault};
 
-use crate::{ClientFiles, Lease, RenewError, RuntimeDirectory, Session, session};
+use crate::client_login::identity_in;
+use crate::{ClientFiles, Lease, RenewError, RuntimeDirectory, Session, SessionKind, session};
 
 /// What became of the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,66 +18,128 @@ pub enum Kept {
     InHistory,
 }
 
-/// Keeps such a login; `None` if there is none, or it is kept already.
+/// How far the keeping of a sign-in has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// There is no login in the view that is not kept already.
+    Nothing,
+    /// There is one, and it has to wait for something that takes moments.
+    Later,
+    /// It was kept just now.
+    Kept(Kept),
+}
+
+/// The client writes tokens and identity one after the other, in an order that we do not know.
+/// Before this time has passed, the identity on record may be that of the login before.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
+/// Keeps such a login. Never waits. `ended`: whether the client has, so that nothing more comes.
 pub(crate) fn keep(
     vault: &Vault,
     files: Option<&ClientFiles>,
     runtime: &RuntimeDirectory,
     session: &Session,
-) -> Result<Option<Kept>, RenewError> {
-    let Some(document) = session
-        .read_view()
-        .filter(|view| !session::may_be_replaced(view))
-    else {
-        return Ok(None);
+    ended: bool,
+) -> Result<Progress, RenewError> {
+    let Some(document) = login_in(session) else {
+        return Ok(Progress::Nothing);
     };
     let id = session.account();
-    let lease = Lease::acquire(vault.paths(), &id, id.as_str())?;
-    let account = vault.get(&id)?;
-    let known = vault.history(&account)?.into_iter().find(|generation| {
-        generation
-            .document
-            .as_ref()
-            .is_some_and(|kept| kept.refresh_token() == document.refresh_token())
-    });
-    let kept = match known {
-        Some(generation) if generation.present => None,
-        Some(_) => return Ok(None),
-        None => Some(store(vault, files, &account, &document)?),
+    let settled = session.view_age().is_none_or(|age| age >= SETTLED_AFTER);
+    let place = place(vault, &vault.get(&id)?, &document)?;
+    if place == Place::Aside {
+        return Ok(Progress::Nothing);
+    }
+    if place == Place::Unknown && !settled && !ended {
+        return Ok(Progress::Later);
+    }
+    let Some(lease) = Lease::try_acquire(vault.paths(), &id)? else {
+        return Ok(Progress::Later);
     };
-    if kept != Some(Kept::InHistory) {
-        session.write_view(&document)?;
-        session::publish(runtime, &id, &document);
+    let account = vault.get(&id)?;
+    let kept = match self::place(vault, &account, &document)? {
+        Place::Present => None,
+        Place::Aside => return Ok(Progress::Nothing),
+        Place::Unknown => {
+            let identity = match settled {
+                true => identity_of(files, session),
+                false => Identity::default(),
+            };
+            Some(store(vault, &account, &document, &identity)?)
+        }
+    };
+    // The client may have replaced it meanwhile: then it is looked at again.
+    if kept != Some(Kept::InHistory) && login_in(session).as_ref() == Some(&document) {
+        let unsealed = vault.unseal(&vault.get(&id)?)?;
+        if let Some(present) = unsealed.login() {
+            session.write_view(present)?;
+            session::publish(runtime, &id, present);
+        }
     }
     drop(lease);
-    Ok(kept)
+    Ok(kept.map_or(Progress::Nothing, Progress::Kept))
+}
+
+/// The whole login in a view, if there is one.
+fn login_in(session: &Session) -> Option<CredentialDocument> {
+    let view = session.read_view()?;
+    (!session::may_be_replaced(&view)).then_some(view)
+}
+
+/// Where the vault has a login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It is the account's present one.
+    Present,
+    /// It is in the account's history.
+    Aside,
+    Unknown,
+}
+
+fn place(
+    vault: &Vault,
+    account: &Account,
+    document: &CredentialDocument,
+) -> Result<Place, RenewError> {
+    let same = |kept: &CredentialDocument| kept.refresh_token() == document.refresh_token();
+    if vault.unseal(account)?.login().is_some_and(same) {
+        return Ok(Place::Present);
+    }
+    let history = vault.history(account)?;
+    let known = history
+        .iter()
+        .any(|generation| generation.document.as_ref().is_some_and(same));
+    Ok(if known { Place::Aside } else { Place::Unknown })
+}
+
+/// Who signed in, as the client wrote it down where this session has its `.claude.json`.
+fn identity_of(files: Option<&ClientFiles>, session: &Session) -> Identity {
+    match session.kind() {
+        SessionKind::ConfigDirectory => identity_in(&session.view_directory().join(".claude.json")),
+        SessionKind::SecureStorage => files.map(ClientFiles::identity).unwrap_or_default(),
+    }
 }
 
 fn store(
     vault: &Vault,
-    files: Option<&ClientFiles>,
     account: &Account,
     document: &CredentialDocument,
+    identity: &Identity,
 ) -> Result<Kept, RenewError> {
     let unsealed = vault.unseal(account)?;
-    let signed_in = files.map(ClientFiles::identity).unwrap_or_default();
     let needed =
         account.state != LoginState::Alive || matches!(unsealed.credential, Credential::None);
-    let same = unsealed.identity.same_login(&signed_in);
-    let login = NewLogin {
+    let same = unsealed.identity.same_login(identity);
+    let login = |cause| NewLogin {
         document: document.clone(),
-        identity: if needed || same {
-            signed_in
-        } else {
-            model::Identity::default()
-        },
+        identity: identity.clone(),
         lifetime: None,
-        cause: Cause::SignedInInSession,
+        cause,
     };
     if needed || same {
-        vault.store_login(&account.id, &login)?;
+        vault.store_login(&account.id, &login(Cause::SignedInInSession))?;
         return Ok(Kept::AsLogin);
     }
-    vault.store_aside(&account.id, &login)?;
+    vault.store_aside(&account.id, &login(Cause::KeptAside))?;
     Ok(Kept::InHistory)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
@@ -12,7 +13,27 @@ use vault::{Account, VaultKey, VaultPaths};
 use super::options::open_vault;
 use crate::{KeeperOptions, Outcome, RenewError, Renewer, Want};
 
-type Finished = (AccountId, Result<Outcome, RenewError>);
+/// A renewal that has come to its end.
+pub(crate) struct Finished {
+    pub(crate) account: AccountId,
+    pub(crate) result: Result<Outcome, Failure>,
+}
+
+/// Why one failed, without what cannot cross threads.
+pub(crate) struct Failure {
+    pub(crate) reason: String,
+    /// Whether the account's record tells when to try again.
+    pub(crate) is_on_record: bool,
+}
+
+impl From<RenewError> for Failure {
+    fn from(error: RenewError) -> Self {
+        Self {
+            reason: error.to_string(),
+            is_on_record: error.is_on_record(),
+        }
+    }
+}
 
 pub(crate) struct Workers {
     paths: VaultPaths,
@@ -44,35 +65,57 @@ impl Workers {
         self.busy.contains(account)
     }
 
-    pub(crate) fn renew(&mut self, account: &Account) {
-        let Ok(mut signal) = self.signal.1.try_clone() else {
-            return;
-        };
+    /// Starts a renewal.
+    ///
+    /// # Errors
+    /// If the system gives no thread or descriptor for it.
+    pub(crate) fn renew(&mut self, account: &Account) -> io::Result<()> {
+        let mut signal = self.signal.1.try_clone()?;
         let (paths, key, renewer) = (
             self.paths.clone(),
             self.key.clone(),
             Arc::clone(&self.renewer),
         );
         let (id, results) = (account.id.clone(), self.results.0.clone());
-        self.busy.insert(id.clone());
-        std::thread::spawn(move || {
-            let result = open_vault(&paths, key.as_ref())
-                .map_err(RenewError::from)
-                .and_then(|vault| renewer.renew(&vault, &id, Want::Left(RENEWAL_MARGIN)));
+        let work = move || {
+            let renewed = AssertUnwindSafe(|| renew(&paths, key.as_ref(), &renewer, &id));
+            // A renewal without an end would keep its account from ever being renewed again.
+            let result = catch_unwind(renewed).unwrap_or_else(|_| Err(panicked()));
             // The keeper has gone if nobody listens.
-            drop(results.send((id, result)));
+            let account = id.clone();
+            drop(results.send(Finished { account, result }));
             drop(signal.write_all(&[0]));
-        });
+        };
+        std::thread::Builder::new().spawn(work)?;
+        self.busy.insert(account.id.clone());
+        Ok(())
     }
 
     pub(crate) fn finished(&mut self) -> Vec<Finished> {
         let mut byte = [0];
         drop(self.signal.0.read(&mut byte));
         let finished: Vec<Finished> = self.results.1.try_iter().collect();
-        for (account, _) in &finished {
-            self.busy.remove(account);
+        for one in &finished {
+            self.busy.remove(&one.account);
         }
         finished
+    }
+}
+
+fn renew(
+    paths: &VaultPaths,
+    key: Option<&VaultKey>,
+    renewer: &Renewer,
+    id: &AccountId,
+) -> Result<Outcome, Failure> {
+    let vault = open_vault(paths, key).map_err(RenewError::from)?;
+    Ok(renewer.renew(&vault, id, Want::Left(RENEWAL_MARGIN))?)
+}
+
+fn panicked() -> Failure {
+    Failure {
+        reason: "the renewal broke down; please report this".to_owned(),
+        is_on_record: false,
     }
 }
 

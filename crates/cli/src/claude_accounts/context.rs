@@ -1,0 +1,182 @@
+//! What every verb works with.
+
+use std::path::PathBuf;
+
+use model::{AccountId, printable};
+use vault::{Account, Vault, VaultError, VaultPaths};
+
+use super::GlobalArgs;
+use crate::environment::{Environment, Variable};
+use crate::error::{CliError, Kind};
+use crate::output::Output;
+use crate::prompt::Prompt;
+
+/// The environment, the output, the questions, and where the vault is.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) environment: Environment,
+    pub(crate) output: Output,
+    pub(crate) prompt: Prompt,
+    vault: Option<PathBuf>,
+}
+
+impl Context {
+    /// Touches nothing: files are looked at when a verb asks for them.
+    pub(crate) fn new(environment: Environment, global: &GlobalArgs) -> Self {
+        Self {
+            output: Output::new(&environment, global.quiet),
+            prompt: Prompt::new(&environment, global.no_input),
+            vault: global.vault.clone(),
+            environment,
+        }
+    }
+
+    /// The home directory.
+    ///
+    /// # Errors
+    /// If `HOME` is not set to an absolute path.
+    pub(crate) fn home(&self) -> Result<PathBuf, CliError> {
+        let home = self.environment.get(Variable::Home).map(PathBuf::from);
+        home.filter(|home| home.is_absolute()).ok_or_else(|| {
+            CliError::new(
+                Kind::Usage,
+                "HOME is not set to an absolute path",
+                "Set HOME, or name the vault's directory: --vault DIR.",
+            )
+        })
+    }
+
+    /// Where the vault is: `--vault`, then `CLAUDE_ACCOUNTS_HOME`, then `~/.claude-accounts`.
+    ///
+    /// # Errors
+    /// If none of them says.
+    pub(crate) fn paths(&self) -> Result<VaultPaths, CliError> {
+        let told = self.vault.clone();
+        let told = told.or_else(|| {
+            self.environment
+                .get(Variable::AccountsHome)
+                .map(PathBuf::from)
+        });
+        let Some(directory) = told else {
+            return Ok(VaultPaths::new(self.home()?.join(".claude-accounts")));
+        };
+        let absolute = std::path::absolute(&directory).map_err(|error| {
+            CliError::new(
+                Kind::Usage,
+                format!(
+                    "{:?} cannot be the vault's directory: {error}",
+                    directory.display()
+                ),
+                "Name a directory: --vault DIR.",
+            )
+        })?;
+        Ok(VaultPaths::new(absolute))
+    }
+
+    /// The vault that is there.
+    ///
+    /// # Errors
+    /// If there is none, or what is wrong with it.
+    pub(crate) fn open_vault(&self) -> Result<Vault, CliError> {
+        Ok(Vault::open(&self.paths()?, Box::new(self.prompt.clone()))?)
+    }
+
+    /// The vault that is there; `None` if none is.
+    ///
+    /// # Errors
+    /// What is wrong with the one that is there.
+    pub(crate) fn open_vault_if_any(&self) -> Result<Option<Vault>, CliError> {
+        match Vault::open(&self.paths()?, Box::new(self.prompt.clone())) {
+            Err(VaultError::NoVault(_)) => Ok(None),
+            opened => Ok(Some(opened?)),
+        }
+    }
+
+    /// The vault that is there, or a new one.
+    ///
+    /// # Errors
+    /// What is wrong with the one that is there, or why none can be made.
+    pub(crate) fn open_or_create_vault(&self) -> Result<Vault, CliError> {
+        Ok(Vault::open_or_create(
+            &self.paths()?,
+            Box::new(self.prompt.clone()),
+        )?)
+    }
+
+    /// The account that is meant by `name`: its name, in any case, or its name as a table shows it
+    /// where another program stored one that cannot be typed.
+    ///
+    /// # Errors
+    /// If there is none, with the name that was perhaps meant.
+    pub(crate) fn account(&self, vault: &Vault, name: &str) -> Result<Account, CliError> {
+        let missing = match vault.find(name) {
+            Err(error @ VaultError::NotFound { .. }) => error,
+            found => return Ok(found?),
+        };
+        let shown: Vec<AccountId> = vault
+            .names()?
+            .into_iter()
+            .filter(|(_, stored)| printable(stored) == name)
+            .map(|(id, _)| id)
+            .collect();
+        match shown.as_slice() {
+            [id] => Ok(vault.get(id)?),
+            _ => Err(missing.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(values: &[(Variable, &str)], vault: Option<&str>) -> Context {
+        let global = GlobalArgs {
+            vault: vault.map(PathBuf::from),
+            quiet: false,
+            no_input: true,
+        };
+        Context::new(Environment::of(values), &global)
+    }
+
+    fn directory(values: &[(Variable, &str)], vault: Option<&str>) -> PathBuf {
+        context(values, vault)
+            .paths()
+            .unwrap()
+            .directory()
+            .to_owned()
+    }
+
+    #[test]
+    fn the_option_counts_before_the_variable_before_the_home() {
+        let home = (Variable::Home, "/home/me");
+        let variable = (Variable::AccountsHome, "/variable");
+        assert_eq!(
+            directory(&[home], None),
+            PathBuf::from("/home/me/.claude-accounts")
+        );
+        assert_eq!(
+            directory(&[home, variable], None),
+            PathBuf::from("/variable")
+        );
+        assert_eq!(
+            directory(&[variable], Some("/option")),
+            PathBuf::from("/option")
+        );
+        assert!(directory(&[], Some("relative")).is_absolute());
+    }
+
+    #[test]
+    fn without_a_home_there_is_a_hint() {
+        assert_eq!(context(&[], None).paths().unwrap_err().kind, Kind::Usage);
+        let relative = [(Variable::Home, "here")];
+        assert_eq!(
+            context(&relative, None).paths().unwrap_err().kind,
+            Kind::Usage
+        );
+        assert_eq!(
+            context(&[], Some("")).paths().unwrap_err().kind,
+            Kind::Usage
+        );
+    }
+}

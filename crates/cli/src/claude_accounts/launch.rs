@@ -1,0 +1,70 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use vault::{Credential, Vault};
+
+use super::context::Context;
+use super::selection::{current_directory, select_for_launch};
+use super::session::{self, Inject, Prepared, Ready};
+use super::services;
+use crate::error::{CliError, Kind};
+
+/// Start Claude Code with an account
+///
+/// Without a name it takes the account that this directory or the nearest one above it is bound
+/// to, else the default. This process becomes the client: signals, terminal and exit status are
+/// the client's own.
+#[derive(clap::Args)]
+pub(crate) struct LaunchArgs {
+    /// The account
+    name: Option<String>,
+    /// How the credential of a login reaches the client
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    inject: Inject,
+    /// The client, by path or by name in PATH
+    #[arg(long, value_name = "PATH")]
+    claude: Option<PathBuf>,
+    /// What the client is given
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<OsString>,
+}
+
+pub(crate) fn run(args: &LaunchArgs, context: &Context) -> Result<(), CliError> {
+    let vault = context.open_vault()?;
+    let account = match &args.name {
+        Some(name) => context.account(&vault, name)?,
+        None => select_for_launch(&vault, &current_directory()?)?.0,
+    };
+    let client = services::client(context, args.claude.as_deref())?;
+    let kind = match (account.auth_type, args.inject) {
+        (model::AuthType::ApiKey, _) | (_, Inject::Env) => None,
+        (_, Inject::Auto | Inject::View) => session::session_kind(services::view_support(context, &client)?),
+    };
+    if args.inject == Inject::View && kind.is_none() && account.auth_type == model::AuthType::OAuth {
+        return Err(no_view(&client));
+    }
+    let ready = session::make_ready(context, &vault, account, session::margin(kind))?;
+    session::warn_of_rival_settings(context)?;
+    let prepared = prepare(context, &vault, &ready, kind)?;
+    prepared.execute(context, &vault, &ready, &client, &args.arguments)
+}
+
+fn prepare(
+    context: &Context,
+    vault: &Vault,
+    ready: &Ready,
+    kind: Option<renew::SessionKind>,
+) -> Result<Prepared, CliError> {
+    match (kind, &ready.unsealed.credential) {
+        (Some(kind), Credential::Login(_)) => session::in_view(context, vault, ready, kind),
+        _ => Ok(session::in_environment(ready)),
+    }
+}
+
+fn no_view(client: &std::path::Path) -> CliError {
+    CliError::new(
+        Kind::CannotExecute,
+        format!("{} cannot be given a view", client.display()),
+        "Use --inject env, or a newer client; `claude-accounts doctor --fix` asks the client again.",
+    )
+}

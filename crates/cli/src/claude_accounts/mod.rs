@@ -1,0 +1,248 @@
+//! `claude-accounts`: the command line, and which file carries out which verb.
+//!
+//! A verb is added in three places: its file with `Args` and `run`, a variant of [`Command`],
+//! a line in [`dispatch`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::environment::{self, Environment};
+use crate::error::{self, CliError, Kind};
+use context::Context;
+
+mod account_report;
+mod add;
+mod aliases;
+mod completions;
+mod context;
+mod current;
+mod default;
+mod doctor;
+mod env;
+mod exec;
+mod export;
+mod history;
+mod import;
+mod install;
+mod keeper;
+mod keeper_log;
+mod key;
+mod launch;
+mod list;
+mod login;
+mod man;
+mod refresh;
+mod remove;
+mod rename;
+mod renewal_note;
+mod restore;
+mod selection;
+mod services;
+mod session;
+mod sign_in;
+mod status;
+mod statusline;
+mod uninstall;
+mod use_account;
+mod version;
+
+/// Several Claude Code accounts, sealed in one vault; one shared ~/.claude
+#[derive(Parser)]
+#[command(
+    name = "claude-accounts",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "`claude-accounts --help` also explains exit codes and environment variables.",
+    after_long_help = after_long_help()
+)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every verb understands.
+#[derive(Args)]
+pub(crate) struct GlobalArgs {
+    /// Directory of the vault, instead of ~/.claude-accounts
+    #[arg(long, value_name = "DIR", global = true)]
+    vault: Option<PathBuf>,
+    /// Print what was asked for and failures, nothing else
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Never ask: fail where a question would come
+    #[arg(long, global = true)]
+    no_input: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Add(add::AddArgs),
+    Login(login::LoginArgs),
+    Refresh(refresh::RefreshArgs),
+    #[command(visible_alias = "run")]
+    Launch(launch::LaunchArgs),
+    Exec(exec::ExecArgs),
+    Env(env::EnvArgs),
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
+    Status(status::StatusArgs),
+    Current(current::CurrentArgs),
+    Use(use_account::UseArgs),
+    Default(default::DefaultArgs),
+    Statusline(statusline::StatuslineArgs),
+    Aliases(aliases::AliasesArgs),
+    Install(install::InstallArgs),
+    Uninstall(uninstall::UninstallArgs),
+    Rename(rename::RenameArgs),
+    Remove(remove::RemoveArgs),
+    History(history::HistoryArgs),
+    Restore(restore::RestoreArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Key(key::KeyArgs),
+    Keeper(keeper::KeeperArgs),
+    Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    Version(version::VersionArgs),
+}
+
+fn dispatch(command: &Command, context: &Context) -> Result<(), CliError> {
+    match command {
+        Command::Add(args) => add::run(args, context),
+        Command::Login(args) => login::run(args, context),
+        Command::Refresh(args) => refresh::run(args, context),
+        Command::Launch(args) => launch::run(args, context),
+        Command::Exec(args) => exec::run(args, context),
+        Command::Env(args) => env::run(args, context),
+        Command::List(args) => list::run(args, context),
+        Command::Status(args) => status::run(args, context),
+        Command::Current(args) => current::run(args, context),
+        Command::Use(args) => use_account::run(args, context),
+        Command::Default(args) => default::run(args, context),
+        Command::Statusline(args) => statusline::run(args, context),
+        Command::Aliases(args) => aliases::run(args, context),
+        Command::Install(args) => install::run(args, context),
+        Command::Uninstall(args) => uninstall::run(args, context),
+        Command::Rename(args) => rename::run(args, context),
+        Command::Remove(args) => remove::run(args, context),
+        Command::History(args) => history::run(args, context),
+        Command::Restore(args) => restore::run(args, context),
+        Command::Export(args) => export::run(args, context),
+        Command::Import(args) => import::run(args, context),
+        Command::Key(args) => key::run(args, context),
+        Command::Keeper(args) => keeper::run(args, context),
+        Command::Doctor(args) => doctor::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
+        Command::Version(args) => version::run(args, context),
+    }
+}
+
+/// The whole program: from its arguments to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let context = Context::new(Environment::read(), &cli.global);
+    match dispatch(&cli.command, &context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if error.kind != Kind::ReaderGone {
+                context.output.failure(&error);
+            }
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+/// The command line's definition: help, completions and man pages are made from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Help and version are printed as they are; a complaint may repeat what was typed in the wrong
+/// place, which may be a key.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        drop(error.print());
+        return ExitCode::SUCCESS;
+    }
+    let shown = error.render().to_string();
+    if error::redacted(&shown) == shown {
+        drop(error.print());
+    } else {
+        use std::io::Write as _;
+        drop(std::io::stderr().write_all(error::redacted(&shown).as_bytes()));
+    }
+    ExitCode::from(Kind::Usage.exit_code())
+}
+
+fn after_long_help() -> String {
+    let (codes, variables) = (error::explanation(), environment::explanation());
+    format!("Exit codes:\n{codes}\nEnvironment:\n{variables}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_command(command: &clap::Command) -> Vec<clap::Command> {
+        let below = command.get_subcommands().flat_map(every_command);
+        std::iter::once(command.clone()).chain(below).collect()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_every_argument_has_help() {
+        for command in every_command(&command()) {
+            assert!(
+                command.get_about().is_some(),
+                "{} has no help",
+                command.get_name()
+            );
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} of {} has no help",
+                    argument.get_id(),
+                    command.get_name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn long_help_explains_codes_and_variables() {
+        let help = command().render_long_help().to_string();
+        assert!(help.contains("127  the client was not found"));
+        assert!(help.contains("CLAUDE_ACCOUNTS_HOME"));
+    }
+
+    #[test]
+    fn options_of_the_whole_program_stand_anywhere() {
+        for line in [
+            "claude-accounts --vault /v -q list",
+            "claude-accounts list --vault /v --quiet",
+        ] {
+            let cli =
+                Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+            assert!(cli.global.quiet && cli.global.vault.is_some());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The libraries as this user's environment sets them up: where the client's files are, where
+//! sessions meet, who renews.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use launch::{ClientIdentity, SupportCache, ViewSupport, find_client, probe};
+use renew::{ClientFiles, Renewer, RuntimeDirectory, TokenUrl};
+use vault::VaultPaths;
+
+use super::context::Context;
+use crate::environment::Variable;
+use crate::error::{CliError, Kind};
+
+/// The user's own files of the client: `~/.claude`, or what `CLAUDE_CONFIG_DIR` names.
+///
+/// # Errors
+/// If no home is known.
+pub(crate) fn client_files(context: &Context, runtime: &RuntimeDirectory) -> Result<ClientFiles, CliError> {
+    let named = context.environment.get(Variable::ConfigDirectory).map(PathBuf::from);
+    // Inside a session that was given a directory of links, the variable names that directory.
+    match named.filter(|path| path.is_absolute() && !path.starts_with(runtime.path())) {
+        Some(directory) => Ok(ClientFiles { claude_json: directory.join(".claude.json"), directory }),
+        None => {
+            let home = context.home()?;
+            Ok(ClientFiles { directory: home.join(".claude"), claude_json: home.join(".claude.json") })
+        }
+    }
+}
+
+/// Where this vault's sessions and its keeper meet.
+///
+/// # Errors
+/// If nobody says where the vault is.
+pub(crate) fn runtime(context: &Context) -> Result<RuntimeDirectory, CliError> {
+    let paths = context.paths()?;
+    Ok(runtime_of(context, &paths))
+}
+
+fn runtime_of(context: &Context, paths: &VaultPaths) -> RuntimeDirectory {
+    let base = context.environment.get(Variable::RuntimeDirectory).map(Path::new);
+    RuntimeDirectory::locate(base, paths)
+}
+
+/// Who makes the requests. Costs milliseconds: only for whoever will make one.
+///
+/// # Errors
+/// If `CLAUDE_ACCOUNTS_TOKEN_URL` is no address that tokens may be sent to.
+pub(crate) fn renewer(context: &Context) -> Result<Renewer, CliError> {
+    let runtime = runtime(context)?;
+    let files = client_files(context, &runtime)?;
+    Ok(Renewer::new(token_url(context)?, Some(files), runtime))
+}
+
+fn token_url(context: &Context) -> Result<TokenUrl, CliError> {
+    let Some(text) = context.environment.get(Variable::TokenUrl) else {
+        return Ok(TokenUrl::documented());
+    };
+    TokenUrl::parse(&text.to_string_lossy()).map_err(|error| {
+        let message = format!("{}: {error}", Variable::TokenUrl.name());
+        CliError::new(Kind::Usage, message, "Correct the variable, or unset it to use the vendor's address.")
+    })
+}
+
+/// The client to launch: what the command line names, then `CLAUDE_ACCOUNTS_CLAUDE`, then `claude`
+/// in `PATH`.
+///
+/// # Errors
+/// If it is not there or cannot be executed.
+pub(crate) fn client(context: &Context, named: Option<&Path>) -> Result<PathBuf, CliError> {
+    let variable = context.environment.get(Variable::Client).map(Path::new);
+    let directory = std::env::current_dir().unwrap_or_default();
+    let ourselves = own_program().ok();
+    let search_path = context.environment.get(Variable::Path);
+    Ok(find_client(named.or(variable), search_path, &directory, ourselves.as_deref())?)
+}
+
+/// This program by its absolute path.
+///
+/// # Errors
+/// If the system does not tell.
+pub(crate) fn own_program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(|error| {
+        let message = format!("this program's own path cannot be determined: {error}");
+        CliError::new(Kind::Internal, message, "Call it by its absolute path.")
+    })
+}
+
+/// By which variable this client takes a view: remembered, or asked now.
+///
+/// # Errors
+/// If the client is gone, or nothing can be remembered. A client that does not answer is no error.
+pub(crate) fn view_support(context: &Context, client: &Path) -> Result<ViewSupport, CliError> {
+    let paths = context.paths()?;
+    let cache = SupportCache::new(paths.directory());
+    let identity = ClientIdentity::of(client)?;
+    if let Some(known) = cache.lookup(&identity) {
+        return Ok(known);
+    }
+    let scratch = runtime_of(context, &paths).path().join("probe");
+    match probe(client, &scratch, context.environment.get(Variable::Path)) {
+        Ok(support) => {
+            cache.remember(&identity, support)?;
+            Ok(support)
+        }
+        Err(error) => {
+            context.output.warning(&format!("{error}; the token goes into the environment instead"));
+            Ok(ViewSupport::Neither)
+        }
+    }
+}
+
+/// The variables that a process of ours in the background needs, and no others.
+pub(crate) fn background_environment(context: &Context) -> Vec<(OsString, OsString)> {
+    /// Proxies, certificates and the keyring's bus: what libraries read, not we.
+    const OF_LIBRARIES: [&str; 13] = [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+    ];
+    let ours = [
+        Variable::Home,
+        Variable::Path,
+        Variable::RuntimeDirectory,
+        Variable::ConfigDirectory,
+        Variable::TokenUrl,
+        Variable::KeeperLinger,
+        Variable::TimeZone,
+    ];
+    let wanted = |name: &OsString| {
+        OF_LIBRARIES.iter().any(|wanted| name == wanted) || ours.iter().any(|variable| name == variable.name())
+    };
+    let mut variables = context.environment.inherited();
+    variables.retain(|(name, _)| wanted(name));
+    variables
+}

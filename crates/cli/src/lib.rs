@@ -1,0 +1,15 @@
+//! The programs: what people type, and what they are told.
+//!
+//! A program is a directory here, a verb is a file in it: parse, call, print. What they share
+//! stands beside this file. Only [`environment`] reads the environment, only `output` and
+//! `terminal` print; nothing else may.
+
+pub mod claude_accounts;
+pub mod environment;
+pub mod error;
+mod input;
+mod output;
+mod prompt;
+mod table;
+mod terminal;
+mod time;

@@ -1,0 +1,1 @@
+//! A keeper on a thread of this process.
