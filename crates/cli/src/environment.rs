@@ -47,6 +47,7 @@ variables! {
     ConfigHome "XDG_CONFIG_HOME" "where the shell fish has its configuration; ~/.config if not set"
     ZshDirectory "ZDOTDIR" "where zsh has its .zshrc; the home directory if not set"
     Shell "SHELL" "the shell that aliases are written for"
+    SessionBus "DBUS_SESSION_BUS_ADDRESS" "where the OS keyring is asked for the vault's key, if it is kept there"
     TimeZone "TZ" "time zone in which times are shown; the system's if not set"
     Columns "COLUMNS" "width of tables; the terminal's if not set"
     NoColor "NO_COLOR" "set to anything: no colours"
@@ -77,7 +78,6 @@ impl Environment {
     }
 
     /// Everything, known or not: for what is started.
-    #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub(crate) fn inherited(&self) -> Vec<(OsString, OsString)> {
         std::env::vars_os().collect()
     }

@@ -1,6 +1,7 @@
 //! What people are told when something did not work: what went wrong, and what to do.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use launch::LaunchError;
 use model::{DocumentError, NameError, Secret};
@@ -103,13 +104,19 @@ impl fmt::Display for CliError {
 
 impl From<VaultError> for CliError {
     fn from(error: VaultError) -> Self {
-        if let VaultError::File { source, .. } = &error
-            && source.kind() == std::io::ErrorKind::Interrupted
-        {
+        match &error {
             // How `prompt` says through the vault that a question was answered with Ctrl-C.
-            return Self::stopped();
+            VaultError::File { source, .. } if source.kind() == ErrorKind::Interrupted => {
+                Self::stopped()
+            }
+            // And that there was no passphrase to be had.
+            VaultError::File { path, .. } if path.starts_with("/dev/fd") => Self::new(
+                Kind::Vault,
+                error.to_string(),
+                "Give the number of an open descriptor with the passphrase in it: 3<FILE makes descriptor 3.",
+            ),
+            _ => Self::new(kind_of(&error), error.to_string(), hint_for(&error)),
         }
-        Self::new(kind_of(&error), error.to_string(), hint_for(&error))
     }
 }
 
@@ -232,11 +239,13 @@ fn renewal_kind(error: &RenewError) -> Kind {
     match error {
         RenewError::Vault(source) => kind_of(source),
         RenewError::NotALogin(_) => Kind::Usage,
-        RenewError::NeverSignedIn(_) | RenewError::SignInAgain { .. } | RenewError::NoRefreshToken(_) => {
-            Kind::SignInAgain
-        }
+        RenewError::NeverSignedIn(_)
+        | RenewError::SignInAgain { .. }
+        | RenewError::NoRefreshToken(_) => Kind::SignInAgain,
         RenewError::Unavailable { .. } => Kind::Network,
-        RenewError::KeptAside { .. } | RenewError::Lost { .. } | RenewError::File { .. } => Kind::Storage,
+        RenewError::KeptAside { .. } | RenewError::Lost { .. } | RenewError::File { .. } => {
+            Kind::Storage
+        }
         RenewError::LeaseHeld(_) | RenewError::ClientLockHeld(_) => Kind::Busy,
     }
 }
@@ -248,16 +257,28 @@ fn renewal_hint(error: &RenewError) -> String {
         RenewError::NotALogin(_) => "An API key needs no renewal.".to_owned(),
         RenewError::NeverSignedIn(name) => format!("Sign in to it: {}", login(name)),
         RenewError::SignInAgain { name, .. } | RenewError::Lost { name, .. } => {
-            format!("Sign in again: {}. Every earlier generation is kept.", login(name))
+            format!(
+                "Sign in again: {}. Every earlier generation is kept.",
+                login(name)
+            )
         }
-        RenewError::NoRefreshToken(name) => format!("When its token has ended, sign in again: {}", login(name)),
-        RenewError::Unavailable { .. } => "Check the network, then try again; the login is as it was.".to_owned(),
-        RenewError::KeptAside { .. } => "Make room or make the vault writable; it is taken in by itself then.".to_owned(),
+        RenewError::NoRefreshToken(name) => {
+            format!("When its token has ended, sign in again: {}", login(name))
+        }
+        RenewError::Unavailable { .. } => {
+            "Check the network, then try again; the login is as it was.".to_owned()
+        }
+        RenewError::KeptAside { .. } => {
+            "Make room or make the vault writable; it is taken in by itself then.".to_owned()
+        }
         RenewError::LeaseHeld(_) => "Wait for that process, or end it; then try again.".to_owned(),
         RenewError::ClientLockHeld(_) => {
-            "Wait for Claude Code, or run `claude-accounts doctor --fix` if none is running.".to_owned()
+            "Wait for Claude Code, or run `claude-accounts doctor --fix` if none is running."
+                .to_owned()
         }
-        RenewError::File { .. } => "Check the permissions there, and whether the disk is full or read-only.".to_owned(),
+        RenewError::File { .. } => {
+            "Check the permissions there, and whether the disk is full or read-only.".to_owned()
+        }
     }
 }
 
@@ -269,22 +290,29 @@ impl From<LaunchError> for CliError {
                 Kind::ClientNotFound,
                 "Install Claude Code, or name it: --claude PATH, or the variable CLAUDE_ACCOUNTS_CLAUDE.",
             ),
-            LaunchError::NotExecutable { .. } | LaunchError::Start { .. } => {
-                (Kind::CannotExecute, "Check that it is the program that you mean and that you may execute it.")
-            }
-            LaunchError::Ourselves(_) => {
-                (Kind::CannotExecute, "Name Claude Code itself: --claude PATH, or the variable CLAUDE_ACCOUNTS_CLAUDE.")
-            }
-            LaunchError::NoAnswer(_) => (Kind::CannotExecute, "Check that it is Claude Code, or use --inject env."),
+            LaunchError::NotExecutable { .. } | LaunchError::Start { .. } => (
+                Kind::CannotExecute,
+                "Check that it is the program that you mean and that you may execute it.",
+            ),
+            LaunchError::Ourselves(_) => (
+                Kind::CannotExecute,
+                "Name Claude Code itself: --claude PATH, or the variable CLAUDE_ACCOUNTS_CLAUDE.",
+            ),
+            LaunchError::NoAnswer(_) => (
+                Kind::CannotExecute,
+                "Check that it is Claude Code, or use --inject env.",
+            ),
             LaunchError::Variable { .. } | LaunchError::Path { .. } => {
                 (Kind::Input, "Remove or rename it.")
             }
-            LaunchError::Block { .. } => {
-                (Kind::Conflict, "Mend or remove the marked block in that file by hand, then try again.")
-            }
-            LaunchError::File { .. } => {
-                (Kind::Storage, "Check the permissions there, and whether the disk is full or read-only.")
-            }
+            LaunchError::Block { .. } => (
+                Kind::Conflict,
+                "Mend or remove the marked block in that file by hand, then try again.",
+            ),
+            LaunchError::File { .. } => (
+                Kind::Storage,
+                "Check the permissions there, and whether the disk is full or read-only.",
+            ),
         };
         Self::new(kind, error.to_string(), hint)
     }
@@ -294,12 +322,16 @@ impl From<KeeperError> for CliError {
     fn from(error: KeeperError) -> Self {
         match error {
             KeeperError::Vault(source) => source.into(),
-            KeeperError::AlreadyRunning => {
-                Self::new(Kind::Busy, error.to_string(), "`claude-accounts keeper status` shows it.")
-            }
-            KeeperError::System { .. } => {
-                Self::new(Kind::Internal, error.to_string(), "Check limits and permissions of this system.")
-            }
+            KeeperError::AlreadyRunning => Self::new(
+                Kind::Busy,
+                error.to_string(),
+                "`claude-accounts keeper status` shows it.",
+            ),
+            KeeperError::System { .. } => Self::new(
+                Kind::Internal,
+                error.to_string(),
+                "Check limits and permissions of this system.",
+            ),
         }
     }
 }

@@ -75,7 +75,10 @@ impl Prompt {
         }
         let question = format!("{} [Y/n] ", model::printable(question));
         let answer = terminal::ask(&question, Echo::Shown).map_err(|error| failure(&error))?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+        Ok(matches!(
+            answer.trim().to_lowercase().as_str(),
+            "" | "y" | "yes"
+        ))
     }
 
     /// A passphrase for a file: from a descriptor if one is given, else asked for.

@@ -19,6 +19,7 @@ mod shell;
 mod shell_files;
 mod status_line;
 mod support;
+mod support_cache;
 
 pub use aliases::script;
 pub use binding::choose;
@@ -35,4 +36,5 @@ pub use settings_check::{SettingsRival, rivals_in, settings_files, settings_riva
 pub use shell::Shell;
 pub use shell_files::{Change, FileChange, ShellFiles};
 pub use status_line::{duration_short, format_status_line};
-pub use support::{ANSWER_TIME, SupportCache, ViewSupport, probe, reads_view};
+pub use support::{ANSWER_TIME, ViewSupport, probe, reads_view};
+pub use support_cache::SupportCache;

@@ -157,18 +157,25 @@ struct StaleWatch {
 
 impl StaleWatch {
     fn is_stale(&mut self, path: &Path) -> bool {
-        let Ok(touched) = fs::symlink_metadata(path).and_then(|metadata| metadata.modified())
-        else {
-            self.seen = None;
-            return false;
-        };
-        let aged = SystemTime::now()
+        match fs::symlink_metadata(path).and_then(|metadata| metadata.modified()) {
+            Ok(touched) => self.judge(touched, SystemTime::now(), Instant::now()),
+            Err(_) => {
+                self.seen = None;
+                false
+            }
+        }
+    }
+
+    fn judge(&mut self, touched: SystemTime, now: SystemTime, at: Instant) -> bool {
+        let aged = now
             .duration_since(touched)
             .is_ok_and(|age| age > STALE_AFTER);
         match self.seen {
-            Some((before, since)) if before == touched => aged || since.elapsed() > STALE_AFTER,
+            Some((before, since)) if before == touched => {
+                aged || at.saturating_duration_since(since) > STALE_AFTER
+            }
             _ => {
-                self.seen = Some((touched, Instant::now()));
+                self.seen = Some((touched, at));
                 aged
             }
         }
@@ -238,6 +245,22 @@ mod tests {
         };
         futimens(File::open(&path).unwrap(), &times).unwrap();
         drop(HeldLock::acquire(path).unwrap());
+    }
+
+    #[test]
+    fn a_lock_from_the_future_is_over_once_nobody_touches_it() {
+        let (now, start) = (SystemTime::now(), Instant::now());
+        let (second, year) = (Duration::from_secs(1), Duration::from_secs(31_536_000));
+        let mut watch = StaleWatch::default();
+        assert!(!watch.judge(now + year, now, start));
+        assert!(!watch.judge(now + year, now, start + STALE_AFTER));
+        assert!(watch.judge(now + year, now, start + STALE_AFTER + second));
+        // Its holder lives.
+        let touched = now + year + second;
+        assert!(!watch.judge(touched, now, start + STALE_AFTER + second));
+        assert!(!watch.judge(touched, now, start + STALE_AFTER * 2));
+        assert!(watch.judge(now - STALE_AFTER - second, now, start));
+        assert!(!watch.judge(now - STALE_AFTER, now, start));
     }
 
     #[test]

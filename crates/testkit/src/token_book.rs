@@ -225,7 +225,7 @@ impl TokenBook {
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .collect();
-        let tail = format!("{readable}-{:04}-{:016x}", self.serial, self.salt);
+        let tail = format!("{readable}-{:016x}-{readable}{:03}", self.salt, self.serial);
         (
             format!("sk-ant-oat01-FAKE{tail}"),
             format!("sk-ant-ort01-FAKE{tail}"),

@@ -7,6 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::VaultError;
 
+/// 32 bytes as base64.
+const TEXT_LENGTH: usize = 44;
+
 /// A Fernet key: 32 bytes as URL-safe base64, 44 characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VaultKey(Secret);
@@ -30,8 +33,9 @@ impl VaultKey {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        fernet::Fernet::new(text)?;
-        Some(Self(Secret::new(text)))
+        // The library also takes a key without its padding, which would have another identifier.
+        let is_whole = text.len() == TEXT_LENGTH && fernet::Fernet::new(text).is_some();
+        is_whole.then(|| Self(Secret::new(text)))
     }
 
     /// A key from 32 bytes that a passphrase was turned into.

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use model::Secret;
@@ -18,7 +19,9 @@ fn at_once(home: &TestHome, messages: &[String]) {
         .iter()
         .map(|message| {
             let message = format!("{} {message}", home.vault_dir().display());
-            Process::spawn(support::child(home, "child", &message))
+            let mut command = support::child(home, "child", &message);
+            command.stdout(Stdio::null());
+            Process::spawn(command)
         })
         .collect();
     for (child, message) in children.iter_mut().zip(messages) {

@@ -5,6 +5,7 @@ use model::{AccountName, AuthType, CredentialDocument, DOCUMENT_LIMIT, Secret};
 use vault::{Cause, NewAccount, VaultError, is_variable_name};
 
 use super::context::Context;
+use super::install;
 use crate::error::{CliError, Kind};
 use crate::input;
 
@@ -50,6 +51,7 @@ pub(crate) fn run(args: &AddArgs, context: &Context) -> Result<(), CliError> {
     let mut account = credential(&args.source, context, name)?;
     account.environment = environment;
     context.open_or_create_vault()?.add(&account)?;
+    install::follow(context);
     say_added(context, &account)
 }
 

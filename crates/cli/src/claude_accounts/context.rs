@@ -1,5 +1,6 @@
 //! What every verb works with.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use model::{AccountId, printable};
@@ -78,7 +79,11 @@ impl Context {
     /// # Errors
     /// If there is none, or what is wrong with it.
     pub(crate) fn open_vault(&self) -> Result<Vault, CliError> {
-        Ok(Vault::open(&self.paths()?, Box::new(self.prompt.clone()))?)
+        let paths = self.paths()?;
+        match self.open_vault_if_any()? {
+            Some(vault) => Ok(vault),
+            None => Err(VaultError::NoVault(paths.directory().to_owned()).into()),
+        }
     }
 
     /// The vault that is there; `None` if none is.
@@ -86,8 +91,9 @@ impl Context {
     /// # Errors
     /// What is wrong with the one that is there.
     pub(crate) fn open_vault_if_any(&self) -> Result<Option<Vault>, CliError> {
-        match Vault::open(&self.paths()?, Box::new(self.prompt.clone())) {
-            Err(VaultError::NoVault(_)) => Ok(None),
+        let paths = self.paths()?;
+        match Vault::open(&paths, Box::new(self.prompt.clone())) {
+            Err(VaultError::NoVault(_)) => refuse_hidden(&paths).map(|()| None),
             opened => Ok(Some(opened?)),
         }
     }
@@ -123,6 +129,20 @@ impl Context {
             [id] => Ok(vault.get(id)?),
             _ => Err(missing.into()),
         }
+    }
+}
+
+/// What cannot be looked at is not the same as not there: a directory closed to this user, a file
+/// in the place of the directory.
+fn refuse_hidden(paths: &VaultPaths) -> Result<(), CliError> {
+    match paths.database().symlink_metadata() {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(VaultError::File {
+            action: "look into",
+            path: paths.directory().to_owned(),
+            source,
+        }
+        .into()),
+        _ => Ok(()),
     }
 }
 
@@ -164,6 +184,16 @@ mod tests {
             PathBuf::from("/option")
         );
         assert!(directory(&[], Some("relative")).is_absolute());
+    }
+
+    #[test]
+    fn a_file_in_its_place_is_not_an_empty_vault() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let context = context(&[], file.path().to_str());
+        let Err(error) = context.open_vault_if_any() else {
+            panic!("opened a vault in a file")
+        };
+        assert_eq!(error.kind, Kind::Storage);
     }
 
     #[test]

@@ -56,15 +56,30 @@ pub(crate) struct Finding<'a> {
 
 impl<'a> Finding<'a> {
     pub(crate) fn good(what: impl Into<String>) -> Self {
-        Self { level: Level::Good, what: what.into(), hint: String::new(), mend: None }
+        Self {
+            level: Level::Good,
+            what: what.into(),
+            hint: String::new(),
+            mend: None,
+        }
     }
 
     pub(crate) fn note(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { level: Level::Note, what: what.into(), hint: hint.into(), mend: None }
+        Self {
+            level: Level::Note,
+            what: what.into(),
+            hint: hint.into(),
+            mend: None,
+        }
     }
 
     pub(crate) fn problem(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { level: Level::Problem, what: what.into(), hint: hint.into(), mend: None }
+        Self {
+            level: Level::Problem,
+            what: what.into(),
+            hint: hint.into(),
+            mend: None,
+        }
     }
 
     /// What `--fix` does about it.
@@ -91,13 +106,18 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context) -> Result<(), CliError> 
     outcomes.extend(settle(accounts::look(context)?, args.fix));
     outcomes.extend(settle(sessions::look(context)?, args.fix));
     if args.json {
-        context.output.json(&Value::Array(outcomes.iter().map(to_json).collect()))?;
+        context
+            .output
+            .json(&Value::Array(outcomes.iter().map(to_json).collect()))?;
     } else {
         for outcome in &outcomes {
             print(context, outcome, args.fix)?;
         }
     }
-    let left = outcomes.iter().filter(|outcome| outcome.level == Level::Problem && !outcome.mended).count();
+    let left = outcomes
+        .iter()
+        .filter(|outcome| outcome.level == Level::Problem && !outcome.mended)
+        .count();
     match left {
         0 => Ok(()),
         1 => Err(attention("one problem is left")),
@@ -106,29 +126,62 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context) -> Result<(), CliError> 
 }
 
 fn attention(message: &str) -> CliError {
-    CliError::new(Kind::Attention, message, "Each says what to do; `claude-accounts doctor --fix` mends what it safely can.")
+    CliError::new(
+        Kind::Attention,
+        message,
+        "Each says what to do; `claude-accounts doctor --fix` mends what it safely can.",
+    )
 }
 
 fn settle(findings: Vec<Finding<'_>>, fix: bool) -> Vec<Outcome> {
-    findings.into_iter().map(|finding| settle_one(finding, fix)).collect()
+    findings
+        .into_iter()
+        .map(|finding| settle_one(finding, fix))
+        .collect()
 }
 
 fn settle_one(finding: Finding<'_>, fix: bool) -> Outcome {
-    let Finding { level, what, hint, mend } = finding;
+    let Finding {
+        level,
+        what,
+        hint,
+        mend,
+    } = finding;
     match mend.filter(|_| fix).map(|mend| mend()) {
-        None => Outcome { level, what, hint, mended: false },
-        Some(Ok(())) => Outcome { level, what, hint: String::new(), mended: true },
-        Some(Err(error)) => {
-            Outcome { level, what: format!("{what}; it could not be mended: {error}"), hint: error.hint, mended: false }
-        }
+        None => Outcome {
+            level,
+            what,
+            hint,
+            mended: false,
+        },
+        Some(Ok(())) => Outcome {
+            level,
+            what,
+            hint: String::new(),
+            mended: true,
+        },
+        Some(Err(error)) => Outcome {
+            level,
+            what: format!("{what}; it could not be mended: {error}"),
+            hint: error.hint,
+            mended: false,
+        },
     }
 }
 
 fn print(context: &Context, outcome: &Outcome, fix: bool) -> Result<(), CliError> {
-    let word = if outcome.mended { "mended" } else { outcome.level.as_str() };
-    context.output.text(&format!("{word:8} {}", model::printable(&outcome.what)))?;
+    let word = if outcome.mended {
+        "mended"
+    } else {
+        outcome.level.as_str()
+    };
+    context
+        .output
+        .text(&format!("{word:8} {}", model::printable(&outcome.what)))?;
     if !outcome.hint.is_empty() && (outcome.level != Level::Good || fix) {
-        context.output.text(&format!("         → {}", model::printable(&outcome.hint)))?;
+        context
+            .output
+            .text(&format!("         → {}", model::printable(&outcome.hint)))?;
     }
     Ok(())
 }

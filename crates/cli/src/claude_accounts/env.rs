@@ -39,10 +39,18 @@ pub(crate) fn run(args: &EnvArgs, context: &Context) -> Result<(), CliError> {
     let vault = context.open_vault()?;
     let account = context.account(&vault, &args.name)?;
     let ready = session::make_ready(context, &vault, account, session::margin(None))?;
-    let told = context.environment.get(Variable::Shell).and_then(Shell::from_path);
+    let told = context
+        .environment
+        .get(Variable::Shell)
+        .and_then(Shell::from_path);
     let shell = args.shell.map(Shell::from).or(told).unwrap_or(Shell::Bash);
     let prepared = session::in_environment(&ready);
-    let lines = export_lines(shell, prepared.injection(), &ready.unsealed.environment, &ready.account.name)?;
+    let lines = export_lines(
+        shell,
+        prepared.injection(),
+        &ready.unsealed.environment,
+        &ready.account.name,
+    )?;
     context.output.bytes(lines.expose().as_bytes())?;
     vault.touch(&ready.account.id);
     Ok(())

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use launch::find_client;
 
 use super::context::Context;
-use super::session::{self, Inject};
 use super::services;
+use super::session::{self, Inject};
 use crate::environment::Variable;
 use crate::error::CliError;
 

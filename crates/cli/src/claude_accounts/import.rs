@@ -10,6 +10,7 @@ use vault::{
 use zeroize::Zeroizing;
 
 use super::context::Context;
+use super::install;
 use crate::error::{CliError, Kind};
 use crate::input;
 use crate::table::Table;
@@ -74,7 +75,9 @@ pub(crate) fn run(args: &ImportArgs, context: &Context) -> Result<(), CliError> 
     let actions = if args.dry_run {
         plan(context, entries, policy)?
     } else {
-        context.open_or_create_vault()?.import(&entries, policy)?
+        let actions = context.open_or_create_vault()?.import(&entries, policy)?;
+        install::follow(context);
+        actions
     };
     report(args, context, &actions)
 }

@@ -18,10 +18,17 @@ pub(crate) struct InstallArgs {}
 
 pub(crate) fn run(_args: &InstallArgs, context: &Context) -> Result<(), CliError> {
     let directories = Directories::of(context)?;
-    let changes = directories.files(context).install(&services::own_program()?, &names(context)?)?;
+    let changes = directories
+        .files(context)
+        .install(&services::own_program()?, &names(context)?)?;
     report(context, &changes)?;
-    if changes.iter().any(|change| change.change != Change::Unchanged) {
-        context.output.hint("Open a new shell, or load the aliases into this one: . ~/.claude-accounts/aliases.sh");
+    if changes
+        .iter()
+        .any(|change| change.change != Change::Unchanged)
+    {
+        context.output.hint(
+            "Open a new shell, or load the aliases into this one: . ~/.claude-accounts/aliases.sh",
+        );
     }
     Ok(())
 }
@@ -38,7 +45,9 @@ pub(crate) fn follow(context: &Context) {
         Ok(())
     };
     if let Err(error) = follow() {
-        context.output.warning(&format!("the aliases are not up to date: {error}"));
+        context
+            .output
+            .warning(&format!("the aliases are not up to date: {error}"));
         context.output.hint("Run `claude-accounts install` again.");
     }
 }
@@ -54,7 +63,13 @@ pub(crate) struct Directories {
 impl Directories {
     pub(crate) fn of(context: &Context) -> Result<Self, CliError> {
         let home = context.home()?;
-        let named = |variable| context.environment.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let named = |variable| {
+            context
+                .environment
+                .get(variable)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         Ok(Self {
             config_home: named(Variable::ConfigHome).unwrap_or_else(|| home.join(".config")),
             zsh_directory: named(Variable::ZshDirectory).unwrap_or_else(|| home.clone()),
@@ -83,7 +98,10 @@ pub(crate) fn report(context: &Context, changes: &[FileChange]) -> Result<(), Cl
             Change::Removed => "removed",
             Change::Unchanged => "unchanged",
         };
-        context.output.note(&format!("{what:9}  {}", model::printable(&change.path.display().to_string())))?;
+        context.output.note(&format!(
+            "{what:9}  {}",
+            model::printable(&change.path.display().to_string())
+        ))?;
     }
     Ok(())
 }

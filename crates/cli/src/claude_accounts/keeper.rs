@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Secret, Timestamp};
-use renew::{Keeper, KeeperEvent, KeeperOptions, KeeperStatus, SessionKind, ask_keeper_to_stop, keeper_status, wake_keeper};
+use renew::{
+    Keeper, KeeperEvent, KeeperOptions, KeeperStatus, SessionKind, ask_keeper_to_stop,
+    keeper_status, wake_keeper,
+};
 use serde_json::{Value, json};
 use vault::{Protection, Vault, VaultKey};
 
@@ -70,20 +73,33 @@ fn status(context: &Context, json: bool) -> Result<(), CliError> {
     let status = keeper_status(&services::runtime(context)?);
     let names = names(context)?;
     if json {
-        return context.output.json(&status.map_or(json!({"running": false}), |status| to_json(&status, &names)));
+        return context
+            .output
+            .json(&status.map_or(json!({"running": false}), |status| to_json(&status, &names)));
     }
     let Some(status) = status else {
-        return context.output.text("no keeper is running: there is no session that needs one");
+        return context
+            .output
+            .text("no keeper is running: there is no session that needs one");
     };
     let since = time::age(Timestamp::from_millis(status.started_at), time::now());
-    context.output.text(&format!("keeper: process {}, started {since}", status.pid))?;
+    context
+        .output
+        .text(&format!("keeper: process {}, started {since}", status.pid))?;
     if status.sessions.is_empty() {
-        return context.output.text("no session; it leaves a minute after the last one");
+        return context
+            .output
+            .text("no session; it leaves a minute after the last one");
     }
     let mut table = Table::new(&["account", "process", "view", "since"]);
     for session in &status.sessions {
         let since = time::age(Timestamp::from_millis(session.started_at), time::now());
-        table.push([&name_of(&names, &session.account_id), &session.pid.to_string(), kind_words(session.kind), &since]);
+        table.push([
+            &name_of(&names, &session.account_id),
+            &session.pid.to_string(),
+            kind_words(session.kind),
+            &since,
+        ]);
     }
     context.output.text(&table.render(context.output.width()))
 }
@@ -91,7 +107,11 @@ fn status(context: &Context, json: bool) -> Result<(), CliError> {
 type Names = Vec<(model::AccountId, String)>;
 
 fn names(context: &Context) -> Result<Names, CliError> {
-    Ok(context.open_vault_if_any()?.map(|vault| vault.names()).transpose()?.unwrap_or_default())
+    Ok(context
+        .open_vault_if_any()?
+        .map(|vault| vault.names())
+        .transpose()?
+        .unwrap_or_default())
 }
 
 fn name_of(names: &Names, id: &str) -> String {
@@ -122,9 +142,16 @@ fn stop(context: &Context) -> Result<(), CliError> {
 }
 
 fn be_keeper(context: &Context, args: &RunArgs) -> Result<(), CliError> {
-    let key = if args.key_stdin { Some(read_key()?) } else { unlocked_key(context)? };
+    let key = if args.key_stdin {
+        Some(read_key()?)
+    } else {
+        unlocked_key(context)?
+    };
     let mut log = KeeperLog::open(context, args.log)?;
-    let keeper = Keeper::start(options(context, key)?, Box::new(move |event: &KeeperEvent| log.write(event)))?;
+    let keeper = Keeper::start(
+        options(context, key)?,
+        Box::new(move |event: &KeeperEvent| log.write(event)),
+    )?;
     Ok(keeper.run()?)
 }
 
@@ -151,18 +178,33 @@ fn linger(context: &Context) -> Result<Duration, CliError> {
     let Some(text) = context.environment.get(Variable::KeeperLinger) else {
         return Ok(LINGER);
     };
-    let seconds = text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        let message = format!("{} is not a number of seconds", Variable::KeeperLinger.name());
-        CliError::new(Kind::Usage, message, "Set it to a whole number, or unset it.")
-    })?;
+    let seconds = text
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| {
+            let message = format!(
+                "{} is not a number of seconds",
+                Variable::KeeperLinger.name()
+            );
+            CliError::new(
+                Kind::Usage,
+                message,
+                "Set it to a whole number, or unset it.",
+            )
+        })?;
     Ok(Duration::from_secs(seconds))
 }
 
 fn read_key() -> Result<VaultKey, CliError> {
     let text = std::io::read_to_string(std::io::stdin().lock()).unwrap_or_default();
     let text = Secret::new(text);
-    VaultKey::parse(text.expose())
-        .ok_or_else(|| CliError::new(Kind::Vault, "standard input holds no key", "Start it without --key-stdin."))
+    VaultKey::parse(text.expose()).ok_or_else(|| {
+        CliError::new(
+            Kind::Vault,
+            "standard input holds no key",
+            "Start it without --key-stdin.",
+        )
+    })
 }
 
 /// Where somebody can be asked for the passphrase, a keeper in the foreground asks.
@@ -189,7 +231,11 @@ pub(crate) fn ensure_running(context: &Context, vault: &Vault) -> Result<(), Cli
     // It starts the keeper and ends, so that the client does not become the keeper's parent.
     let mut command = background(context, "start", key.is_some())?;
     let failed = |error: std::io::Error| {
-        CliError::new(Kind::Internal, format!("cannot start the keeper: {error}"), "Use --inject env.")
+        CliError::new(
+            Kind::Internal,
+            format!("cannot start the keeper: {error}"),
+            "Use --inject env.",
+        )
     };
     let mut child = command.spawn().map_err(failed)?;
     if let (Some(key), Some(mut input)) = (key, child.stdin.take()) {
@@ -207,14 +253,24 @@ fn start(context: &Context, args: &RunArgs) -> Result<(), CliError> {
         command.stdin(Stdio::inherit());
     }
     let started = command.arg("--log").spawn();
-    let failed = |error| CliError::new(Kind::Internal, format!("cannot start the keeper: {error}"), "Use --inject env.");
+    let failed = |error| {
+        CliError::new(
+            Kind::Internal,
+            format!("cannot start the keeper: {error}"),
+            "Use --inject env.",
+        )
+    };
     started.map(drop).map_err(failed)
 }
 
 /// This program as a keeper: no terminal, no variable that it does not need, no directory held.
 fn background(context: &Context, verb: &str, key_stdin: bool) -> Result<Command, CliError> {
     let mut command = Command::new(services::own_program()?);
-    command.arg0("claude-accounts").arg("--vault").arg(context.paths()?.directory()).args(["keeper", verb]);
+    command
+        .arg0("claude-accounts")
+        .arg("--vault")
+        .arg(context.paths()?.directory())
+        .args(["keeper", verb]);
     if key_stdin {
         command.arg("--key-stdin");
     }
@@ -222,7 +278,11 @@ fn background(context: &Context, verb: &str, key_stdin: bool) -> Result<Command,
         .env_clear()
         .envs(services::background_environment(context))
         .current_dir("/")
-        .stdin(if key_stdin { Stdio::piped() } else { Stdio::null() })
+        .stdin(if key_stdin {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     Ok(command)

@@ -27,10 +27,18 @@ impl KeeperLog {
             // One that cannot be put aside goes on growing, which the next keeper tries to mend.
             drop(fs::rename(&path, path.with_extension("log.1")));
         }
-        let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let opened = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path);
         let file = opened.map_err(|error| {
             let message = format!("cannot write {}: {error}", path.display());
-            CliError::new(Kind::Storage, message, "Check the permissions of the vault's directory.")
+            CliError::new(
+                Kind::Storage,
+                message,
+                "Check the permissions of the vault's directory.",
+            )
         })?;
         Ok(Self { file: Some(file) })
     }
@@ -53,16 +61,36 @@ fn words(event: &KeeperEvent) -> String {
         KeeperEvent::SessionEnded { pid, account } => format!("session {pid} of {account} ended"),
         KeeperEvent::Renewed { account } => format!("renewed {account}"),
         KeeperEvent::AlreadyRenewed { account } => format!("{account} was renewed already"),
-        KeeperEvent::RenewalFailed { account, reason } => format!("could not renew {account}: {reason}"),
-        KeeperEvent::ViewWritten { pid, account, problem: None } => format!("mended the view of session {pid} of {account}"),
-        KeeperEvent::ViewWritten { pid, account, problem: Some(problem) } => {
+        KeeperEvent::RenewalFailed { account, reason } => {
+            format!("could not renew {account}: {reason}")
+        }
+        KeeperEvent::ViewWritten {
+            pid,
+            account,
+            problem: None,
+        } => format!("mended the view of session {pid} of {account}"),
+        KeeperEvent::ViewWritten {
+            pid,
+            account,
+            problem: Some(problem),
+        } => {
             format!("could not mend the view of session {pid} of {account}: {problem}")
         }
-        KeeperEvent::SignedIn { pid, account, kept: Kept::AsLogin } => {
+        KeeperEvent::SignedIn {
+            pid,
+            account,
+            kept: Kept::AsLogin,
+        } => {
             format!("somebody signed in in session {pid}: that is the login of {account} now")
         }
-        KeeperEvent::SignedIn { pid, account, kept: Kept::InHistory } => {
-            format!("somebody signed in in session {pid} of {account}: that login is in the history of the account")
+        KeeperEvent::SignedIn {
+            pid,
+            account,
+            kept: Kept::InHistory,
+        } => {
+            format!(
+                "somebody signed in in session {pid} of {account}: that login is in the history of the account"
+            )
         }
         KeeperEvent::Trouble { what } => format!("trouble: {what}"),
         KeeperEvent::Left => "left".to_owned(),

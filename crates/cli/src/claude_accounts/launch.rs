@@ -5,8 +5,8 @@ use vault::{Credential, Vault};
 
 use super::context::Context;
 use super::selection::{current_directory, select_for_launch};
-use super::session::{self, Inject, Prepared, Ready};
 use super::services;
+use super::session::{self, Inject, Prepared, Ready};
 use crate::error::{CliError, Kind};
 
 /// Start Claude Code with an account
@@ -38,9 +38,12 @@ pub(crate) fn run(args: &LaunchArgs, context: &Context) -> Result<(), CliError> 
     let client = services::client(context, args.claude.as_deref())?;
     let kind = match (account.auth_type, args.inject) {
         (model::AuthType::ApiKey, _) | (_, Inject::Env) => None,
-        (_, Inject::Auto | Inject::View) => session::session_kind(services::view_support(context, &client)?),
+        (_, Inject::Auto | Inject::View) => {
+            session::session_kind(services::view_support(context, &client)?)
+        }
     };
-    if args.inject == Inject::View && kind.is_none() && account.auth_type == model::AuthType::OAuth {
+    if args.inject == Inject::View && kind.is_none() && account.auth_type == model::AuthType::OAuth
+    {
         return Err(no_view(&client));
     }
     let ready = session::make_ready(context, &vault, account, session::margin(kind))?;

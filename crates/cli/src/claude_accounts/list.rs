@@ -3,7 +3,7 @@ use vault::Vault;
 
 use super::account_report::{AccountReport, Surroundings};
 use super::context::Context;
-use super::renewal_note::renewal_note;
+use super::renewal_note::RenewalNotes;
 use crate::error::CliError;
 use crate::table::{NOTHING, Table};
 
@@ -61,6 +61,7 @@ fn table(context: &Context, reports: &[AccountReport]) -> Table {
         "last used",
         "keeper",
     ]);
+    let notes = RenewalNotes::ask(context);
     for report in reports {
         let masked = if report.masked.is_empty() {
             NOTHING
@@ -74,7 +75,7 @@ fn table(context: &Context, reports: &[AccountReport]) -> Table {
             report.plan.as_deref().unwrap_or(NOTHING),
             &report.time_left(),
             &report.last_used(),
-            &renewal_note(context, &report.account),
+            &notes.of(&report.account),
         ]);
     }
     table

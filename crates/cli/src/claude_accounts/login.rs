@@ -51,7 +51,9 @@ pub(crate) fn run(args: &LoginArgs, context: &Context) -> Result<(), CliError> {
     let found = match source(args, context, &files)? {
         Source::ClientFile => capture_from_client(&files)?,
         Source::File(path) => capture_from(&path, &files)?,
-        Source::SignIn => sign_in::sign_in(context, &services::client(context, args.claude.as_deref())?)?,
+        Source::SignIn => {
+            sign_in::sign_in(context, &services::client(context, args.claude.as_deref())?)?
+        }
     };
     match account {
         Some(account) => {
@@ -67,7 +69,10 @@ fn existing(context: &Context, vault: &Vault, name: &str) -> Result<Option<Accou
     match vault.find(name) {
         Ok(account) if account.auth_type == AuthType::ApiKey => Err(CliError::new(
             Kind::Conflict,
-            format!("{:?} is an account with an API key", model::printable(&account.name)),
+            format!(
+                "{:?} is an account with an API key",
+                model::printable(&account.name)
+            ),
             "Choose another name, or remove that account first.",
         )),
         Ok(account) => Ok(Some(account)),
@@ -94,35 +99,64 @@ fn source(args: &LoginArgs, context: &Context, files: &ClientFiles) -> Result<So
         return Ok(Source::ClientFile);
     }
     let Ok(ClientLogin::Login(login)) = files.read_login() else {
-        context.output.note(&format!("There is no login in {}.", files.directory.display()))?;
+        context.output.note(&format!(
+            "There is no login in {}.",
+            files.directory.display()
+        ))?;
         return Ok(Source::SignIn);
     };
-    let question = format!("Take the login found in {} ({})?", files.directory.display(), describe(&login, &files.identity()));
-    context.output.note("A no goes on to signing in to another one; your own login stays as it is.")?;
-    if context.prompt.yes(&question)? { Ok(Source::ClientFile) } else { Ok(Source::SignIn) }
+    let question = format!(
+        "Take the login found in {} ({})?",
+        files.directory.display(),
+        describe(&login, &files.identity())
+    );
+    context
+        .output
+        .note("A no goes on to signing in to another one; your own login stays as it is.")?;
+    if context.prompt.yes(&question)? {
+        Ok(Source::ClientFile)
+    } else {
+        Ok(Source::SignIn)
+    }
 }
 
 fn describe(login: &CredentialDocument, identity: &Identity) -> String {
     let plan = login.plan();
-    let parts = [identity.email.as_deref(), identity.organization.as_deref(), plan.as_deref()];
+    let parts = [
+        identity.email.as_deref(),
+        identity.organization.as_deref(),
+        plan.as_deref(),
+    ];
     let known: Vec<&str> = parts.into_iter().flatten().collect();
-    if known.is_empty() { login.access_token().masked() } else { known.join(", ") }
+    if known.is_empty() {
+        login.access_token().masked()
+    } else {
+        known.join(", ")
+    }
 }
 
 fn capture_from_client(files: &ClientFiles) -> Result<Found, CliError> {
     let document = usable(files.read_login()?, &files.credentials())?;
-    Ok(Found { document, identity: files.identity(), cause: Cause::Captured, in_client_file: true })
+    Ok(Found {
+        document,
+        identity: files.identity(),
+        cause: Cause::Captured,
+        in_client_file: true,
+    })
 }
 
 fn capture_from(path: &Path, files: &ClientFiles) -> Result<Found, CliError> {
-    let same = |left: &Path, right: &Path| {
-        matches!((left.canonicalize(), right.canonicalize()), (Ok(left), Ok(right)) if left == right)
-    };
+    let same = |left: &Path, right: &Path| matches!((left.canonicalize(), right.canonicalize()), (Ok(left), Ok(right)) if left == right);
     if same(path, &files.credentials()) {
         return capture_from_client(files);
     }
     let document = usable(read_login(path)?, path)?;
-    Ok(Found { document, identity: Identity::default(), cause: Cause::Captured, in_client_file: false })
+    Ok(Found {
+        document,
+        identity: Identity::default(),
+        cause: Cause::Captured,
+        in_client_file: false,
+    })
 }
 
 fn usable(login: ClientLogin, path: &Path) -> Result<CredentialDocument, CliError> {
@@ -130,7 +164,11 @@ fn usable(login: ClientLogin, path: &Path) -> Result<CredentialDocument, CliErro
         ClientLogin::Login(document) => Ok(document),
         ClientLogin::Unusable(error) => {
             let error = CliError::from(error);
-            Err(CliError::new(error.kind, format!("{}: {}", path.display(), error.message), error.hint))
+            Err(CliError::new(
+                error.kind,
+                format!("{}: {}", path.display(), error.message),
+                error.hint,
+            ))
         }
         ClientLogin::Absent => Err(CliError::new(
             Kind::Input,
@@ -147,27 +185,56 @@ fn warn_of_other_identity(
     identity: &Identity,
 ) -> Result<(), CliError> {
     // A record that cannot be opened is about to be made good.
-    let Ok(unsealed) = vault.unseal(account) else { return Ok(()) };
+    let Ok(unsealed) = vault.unseal(account) else {
+        return Ok(());
+    };
     let known = |identity: &Identity| identity.account_uuid.is_some();
     if known(&unsealed.identity) && known(identity) && !unsealed.identity.same_login(identity) {
-        let email = |identity: &Identity| identity.email.clone().unwrap_or_else(|| "somebody else".to_owned());
+        let email = |identity: &Identity| {
+            identity
+                .email
+                .clone()
+                .unwrap_or_else(|| "somebody else".to_owned())
+        };
         let (before, after) = (email(&unsealed.identity), email(identity));
-        context.output.warning(&format!("{:?} was the login of {before} and is now that of {after}", account.name));
+        context.output.warning(&format!(
+            "{:?} was the login of {before} and is now that of {after}",
+            account.name
+        ));
         let name = model::printable(&account.name);
-        context.output.hint(&format!("`claude-accounts restore {name} {}` brings the one before back.", account.generation));
+        context.output.hint(&format!(
+            "`claude-accounts restore {name} {}` brings the one before back.",
+            account.generation
+        ));
     }
     Ok(())
 }
 
-fn replace(context: &Context, vault: &Vault, account: &Account, found: Found) -> Result<(), CliError> {
-    let login = NewLogin { document: found.document, identity: found.identity, lifetime: None, cause: found.cause };
+fn replace(
+    context: &Context,
+    vault: &Vault,
+    account: &Account,
+    found: Found,
+) -> Result<(), CliError> {
+    let login = NewLogin {
+        document: found.document,
+        identity: found.identity,
+        lifetime: None,
+        cause: found.cause,
+    };
     let lease = Lease::acquire(vault.paths(), &account.id, &account.name)?;
     vault.store_login(&account.id, &login)?;
     if found.in_client_file {
         vault.link_client_file(&account.id)?;
     }
     drop(lease);
-    tell(context, "signed in", &account.name, &login.document, &login.identity)?;
+    tell(
+        context,
+        "signed in",
+        &account.name,
+        &login.document,
+        &login.identity,
+    )?;
     // Running sessions get the new login now, if there is a keeper; else nothing waits for it.
     let _ = wake_keeper(&services::runtime(context)?);
     Ok(())
@@ -184,8 +251,16 @@ fn add(context: &Context, vault: &Vault, name: &str, found: Found) -> Result<(),
     if found.in_client_file {
         vault.link_client_file(&id)?;
     }
-    tell(context, "added and signed in", name, &found.document, &found.identity)?;
-    context.output.hint(&format!("Start Claude Code with it: claude-accounts launch {name}"));
+    tell(
+        context,
+        "added and signed in",
+        name,
+        &found.document,
+        &found.identity,
+    )?;
+    context.output.hint(&format!(
+        "Start Claude Code with it: claude-accounts launch {name}"
+    ));
     install::follow(context);
     Ok(())
 }
@@ -204,9 +279,13 @@ fn tell(
     };
     let name = model::printable(name);
     let whose = model::printable(&describe(login, identity));
-    context.output.note(&format!("{name}: {what}: {whose}{left}"))?;
+    context
+        .output
+        .note(&format!("{name}: {what}: {whose}{left}"))?;
     if login.refresh_token().is_empty() {
-        context.output.warning(&format!("{name} has no refresh token: it is good until its token ends"));
+        context.output.warning(&format!(
+            "{name} has no refresh token: it is good until its token ends"
+        ));
     }
     Ok(())
 }

@@ -34,12 +34,18 @@ pub(crate) fn run(args: &RefreshArgs, context: &Context) -> Result<(), CliError>
 /// One that fails does not keep the others from being renewed.
 fn refresh_all(context: &Context, vault: &Vault, renewer: &Renewer) -> Result<(), CliError> {
     let mut failures: Vec<CliError> = Vec::new();
-    let logins = vault.accounts()?.into_iter().filter(|account| account.auth_type == AuthType::OAuth);
+    let logins = vault
+        .accounts()?
+        .into_iter()
+        .filter(|account| account.auth_type == AuthType::OAuth);
     for account in logins {
         match refresh(context, vault, renewer, &account) {
             Ok(()) => {}
             Err(RenewError::NeverSignedIn(_) | RenewError::NoRefreshToken(_)) => {
-                context.output.note(&format!("{}: nothing to renew it with", model::printable(&account.name)))?;
+                context.output.note(&format!(
+                    "{}: nothing to renew it with",
+                    model::printable(&account.name)
+                ))?;
             }
             Err(error) => {
                 let error = CliError::from(error);
@@ -51,11 +57,24 @@ fn refresh_all(context: &Context, vault: &Vault, renewer: &Renewer) -> Result<()
     let Some(first) = failures.first() else {
         return Ok(());
     };
-    let plural = if failures.len() == 1 { "login was" } else { "logins were" };
-    Err(CliError::new(first.kind, format!("{} {plural} not renewed", failures.len()), "See above."))
+    let plural = if failures.len() == 1 {
+        "login was"
+    } else {
+        "logins were"
+    };
+    Err(CliError::new(
+        first.kind,
+        format!("{} {plural} not renewed", failures.len()),
+        "See above.",
+    ))
 }
 
-fn refresh(context: &Context, vault: &Vault, renewer: &Renewer, account: &Account) -> Result<(), RenewError> {
+fn refresh(
+    context: &Context,
+    vault: &Vault,
+    renewer: &Renewer,
+    account: &Account,
+) -> Result<(), RenewError> {
     let outcome = renewer.renew(vault, &account.id, Want::New)?;
     let account = vault.get(&account.id)?;
     let masked = vault.unseal(&account)?.masked();
@@ -65,8 +84,13 @@ fn refresh(context: &Context, vault: &Vault, renewer: &Renewer, account: &Accoun
         Outcome::Adopted => "Claude Code had renewed it already; taken over",
         Outcome::Fresh => "good as it is",
     };
-    let left = account.expires_at.map_or(String::new(), |at| format!(", {} left", time::duration(time::now().until(at))));
-    let line = format!("{}: {what}: {masked}{left}", model::printable(&account.name));
+    let left = account.expires_at.map_or(String::new(), |at| {
+        format!(", {} left", time::duration(time::now().until(at)))
+    });
+    let line = format!(
+        "{}: {what}: {masked}{left}",
+        model::printable(&account.name)
+    );
     // The login is renewed whether or not that can be told.
     drop(context.output.note(&line));
     Ok(())

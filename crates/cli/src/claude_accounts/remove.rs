@@ -1,6 +1,7 @@
 use model::printable;
 
 use super::context::Context;
+use super::install;
 use crate::error::CliError;
 
 /// Remove an account with its history and bindings
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &RemoveArgs, context: &Context) -> Result<(), CliError> 
         ))?;
     }
     vault.remove(&account.id)?;
+    install::follow(context);
     context
         .output
         .note(&format!("removed {}", printable(&account.name)))?;

@@ -1,6 +1,7 @@
 use model::{AccountName, printable};
 
 use super::context::Context;
+use super::install;
 use crate::error::CliError;
 
 /// Give an account another name; history, bindings and default go along
@@ -18,6 +19,7 @@ pub(crate) fn run(args: &RenameArgs, context: &Context) -> Result<(), CliError> 
     let vault = context.open_vault()?;
     let account = context.account(&vault, &args.name)?;
     vault.rename(&account.id, &new_name)?;
+    install::follow(context);
     context
         .output
         .note(&format!("{} is now {new_name}", printable(&account.name)))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use vault::{Account, Binding, Vault, VaultError};
+use vault::{Account, Vault, VaultError};
 
 use super::context::Context;
 use crate::environment::Variable;
@@ -65,11 +65,16 @@ pub(crate) fn select(
 ///
 /// # Errors
 /// If none is.
-pub(crate) fn select_for_launch(vault: &Vault, directory: &Path) -> Result<(Account, Reason), CliError> {
-    for binding in deepest_first(vault.bindings()?, directory) {
+pub(crate) fn select_for_launch(
+    vault: &Vault,
+    directory: &Path,
+) -> Result<(Account, Reason), CliError> {
+    let mut bindings = vault.bindings()?;
+    while let Some(binding) = launch::choose(directory, &bindings).cloned() {
         if let Some(account) = existing(vault, &binding.account)? {
             return Ok((account, Reason::Binding(binding.directory)));
         }
+        bindings.retain(|other| other != &binding);
     }
     if let Some(id) = vault.default_account()?
         && let Some(account) = existing(vault, &id)?
@@ -91,15 +96,6 @@ fn existing(vault: &Vault, id: &model::AccountId) -> Result<Option<Account>, Cli
     }
 }
 
-fn deepest_first(bindings: Vec<Binding>, directory: &Path) -> Vec<Binding> {
-    let mut above: Vec<Binding> = bindings
-        .into_iter()
-        .filter(|binding| directory.starts_with(&binding.directory))
-        .collect();
-    above.sort_by_key(|binding| std::cmp::Reverse(binding.directory.components().count()));
-    above
-}
-
 /// The directory that this program was started in, links resolved as in a binding.
 ///
 /// # Errors
@@ -114,27 +110,4 @@ pub(crate) fn current_directory() -> Result<PathBuf, CliError> {
                 "Change to a directory that exists.",
             )
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::AccountId;
-
-    #[test]
-    fn the_nearest_directory_counts_and_names_are_whole() {
-        let binding = |directory: &str| Binding {
-            directory: PathBuf::from(directory),
-            account: AccountId::from_stored(directory),
-        };
-        let bindings = ["/home", "/home/me/work", "/home/me", "/home/me/wor", "/"]
-            .map(binding)
-            .to_vec();
-        let found = deepest_first(bindings, Path::new("/home/me/work/project"));
-        let directories: Vec<&str> = found
-            .iter()
-            .filter_map(|binding| binding.directory.to_str())
-            .collect();
-        assert_eq!(directories, ["/home/me/work", "/home/me", "/home", "/"]);
-    }
 }

@@ -16,14 +16,26 @@ use crate::error::{CliError, Kind};
 ///
 /// # Errors
 /// If no home is known.
-pub(crate) fn client_files(context: &Context, runtime: &RuntimeDirectory) -> Result<ClientFiles, CliError> {
-    let named = context.environment.get(Variable::ConfigDirectory).map(PathBuf::from);
+pub(crate) fn client_files(
+    context: &Context,
+    runtime: &RuntimeDirectory,
+) -> Result<ClientFiles, CliError> {
+    let named = context
+        .environment
+        .get(Variable::ConfigDirectory)
+        .map(PathBuf::from);
     // Inside a session that was given a directory of links, the variable names that directory.
     match named.filter(|path| path.is_absolute() && !path.starts_with(runtime.path())) {
-        Some(directory) => Ok(ClientFiles { claude_json: directory.join(".claude.json"), directory }),
+        Some(directory) => Ok(ClientFiles {
+            claude_json: directory.join(".claude.json"),
+            directory,
+        }),
         None => {
             let home = context.home()?;
-            Ok(ClientFiles { directory: home.join(".claude"), claude_json: home.join(".claude.json") })
+            Ok(ClientFiles {
+                directory: home.join(".claude"),
+                claude_json: home.join(".claude.json"),
+            })
         }
     }
 }
@@ -38,7 +50,10 @@ pub(crate) fn runtime(context: &Context) -> Result<RuntimeDirectory, CliError> {
 }
 
 fn runtime_of(context: &Context, paths: &VaultPaths) -> RuntimeDirectory {
-    let base = context.environment.get(Variable::RuntimeDirectory).map(Path::new);
+    let base = context
+        .environment
+        .get(Variable::RuntimeDirectory)
+        .map(Path::new);
     RuntimeDirectory::locate(base, paths)
 }
 
@@ -58,7 +73,11 @@ fn token_url(context: &Context) -> Result<TokenUrl, CliError> {
     };
     TokenUrl::parse(&text.to_string_lossy()).map_err(|error| {
         let message = format!("{}: {error}", Variable::TokenUrl.name());
-        CliError::new(Kind::Usage, message, "Correct the variable, or unset it to use the vendor's address.")
+        CliError::new(
+            Kind::Usage,
+            message,
+            "Correct the variable, or unset it to use the vendor's address.",
+        )
     })
 }
 
@@ -72,7 +91,12 @@ pub(crate) fn client(context: &Context, named: Option<&Path>) -> Result<PathBuf,
     let directory = std::env::current_dir().unwrap_or_default();
     let ourselves = own_program().ok();
     let search_path = context.environment.get(Variable::Path);
-    Ok(find_client(named.or(variable), search_path, &directory, ourselves.as_deref())?)
+    Ok(find_client(
+        named.or(variable),
+        search_path,
+        &directory,
+        ourselves.as_deref(),
+    )?)
 }
 
 /// This program by its absolute path.
@@ -104,7 +128,9 @@ pub(crate) fn view_support(context: &Context, client: &Path) -> Result<ViewSuppo
             Ok(support)
         }
         Err(error) => {
-            context.output.warning(&format!("{error}; the token goes into the environment instead"));
+            context.output.warning(&format!(
+                "{error}; the token goes into the environment instead"
+            ));
             Ok(ViewSupport::Neither)
         }
     }
@@ -138,7 +164,8 @@ pub(crate) fn background_environment(context: &Context) -> Vec<(OsString, OsStri
         Variable::TimeZone,
     ];
     let wanted = |name: &OsString| {
-        OF_LIBRARIES.iter().any(|wanted| name == wanted) || ours.iter().any(|variable| name == variable.name())
+        OF_LIBRARIES.iter().any(|wanted| name == wanted)
+            || ours.iter().any(|variable| name == variable.name())
     };
     let mut variables = context.environment.inherited();
     variables.retain(|(name, _)| wanted(name));

@@ -5,13 +5,17 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use launch::{Injection, ViewSupport, link_config, replace_process, session_environment, settings_files, settings_rivals};
+use launch::{
+    Injection, ViewSupport, link_config, replace_process, session_environment, settings_files,
+    settings_rivals,
+};
 use model::{Decision, RENEWAL_MARGIN, Timestamp, decide};
 use renew::{NewSession, RenewError, SessionKind, Want};
 use vault::{Account, Credential, Unsealed, Vault};
 
 use super::context::Context;
 use super::{keeper, services};
+use crate::environment::Variable;
 use crate::error::{CliError, Kind};
 use crate::time;
 
@@ -63,7 +67,12 @@ fn renewal_needed(account: &Account, margin: Duration) -> bool {
     is_login && decide(&account.login_facts(), time::now(), margin) != Decision::Fresh
 }
 
-fn renew(context: &Context, vault: &Vault, account: Account, margin: Duration) -> Result<Account, CliError> {
+fn renew(
+    context: &Context,
+    vault: &Vault,
+    account: Account,
+    margin: Duration,
+) -> Result<Account, CliError> {
     match services::renewer(context)?.renew(vault, &account.id, Want::Left(margin)) {
         Ok(_) => Ok(vault.get(&account.id)?),
         // An account of nothing but variables of its own.
@@ -84,7 +93,9 @@ fn renew(context: &Context, vault: &Vault, account: Account, margin: Duration) -
 /// How long the access token is still good, if it is; the longest time where that is not known.
 fn left(account: &Account) -> Option<Duration> {
     let facts = account.login_facts();
-    let left = facts.expires_at.map_or(Duration::MAX, |at: Timestamp| time::now().until(at));
+    let left = facts
+        .expires_at
+        .map_or(Duration::MAX, |at: Timestamp| time::now().until(at));
     (facts.has_access_token && left > Duration::ZERO).then_some(left)
 }
 
@@ -93,8 +104,14 @@ fn warn_of_end(context: &Context, error: &RenewError, left: Duration) {
     if matches!(error, RenewError::NoRefreshToken(_)) && left > RENEWAL_MARGIN {
         return;
     }
-    let left = if left == Duration::MAX { String::new() } else { format!(" ({} left)", time::duration(left)) };
-    context.output.warning(&format!("{error}; going on with the present token{left}"));
+    let left = if left == Duration::MAX {
+        String::new()
+    } else {
+        format!(" ({} left)", time::duration(left))
+    };
+    context
+        .output
+        .warning(&format!("{error}; going on with the present token{left}"));
     context.output.hint(&CliError::from_renewal(error).hint);
 }
 
@@ -102,9 +119,15 @@ fn no_credential(account: &Account) -> CliError {
     let name = model::printable(&account.name);
     let hint = match account.auth_type {
         model::AuthType::OAuth => format!("Sign in to it: claude-accounts login {name}"),
-        model::AuthType::ApiKey => format!("Remove it and add it with its key: claude-accounts add {name}"),
+        model::AuthType::ApiKey => {
+            format!("Remove it and add it with its key: claude-accounts add {name}")
+        }
     };
-    CliError::new(Kind::SignInAgain, format!("{name:?} has no credential yet"), hint)
+    CliError::new(
+        Kind::SignInAgain,
+        format!("{name:?} has no credential yet"),
+        hint,
+    )
 }
 
 /// How the program gets the credential; a view where `support` says that it can be read.
@@ -121,7 +144,10 @@ pub(crate) fn in_environment(ready: &Ready) -> Prepared {
         Credential::ApiKey(key) => Injection::ApiKey(key.clone()),
         Credential::Login(login) => Injection::Token(login.access_token()),
     };
-    Prepared { injection, _session: None }
+    Prepared {
+        injection,
+        _session: None,
+    }
 }
 
 /// Makes a session with a view and lets the keeper know.
@@ -149,7 +175,10 @@ pub(crate) fn in_view(
         }
     };
     keeper::ensure_running(context, vault)?;
-    Ok(Prepared { injection, _session: Some(session) })
+    Ok(Prepared {
+        injection,
+        _session: Some(session),
+    })
 }
 
 /// The kind of session for a client that takes views in this way.
@@ -163,7 +192,11 @@ pub(crate) fn session_kind(support: ViewSupport) -> Option<SessionKind> {
 
 /// How much life a login needs for a program that gets it in this way.
 pub(crate) fn margin(kind: Option<SessionKind>) -> Duration {
-    if kind.is_some() { RENEWAL_MARGIN } else { MARGIN_WITHOUT_VIEW }
+    if kind.is_some() {
+        RENEWAL_MARGIN
+    } else {
+        MARGIN_WITHOUT_VIEW
+    }
 }
 
 impl Prepared {
@@ -181,14 +214,29 @@ impl Prepared {
         program: &Path,
         arguments: &[OsString],
     ) -> Result<(), CliError> {
-        let inherited = context.environment.inherited();
-        let environment =
-            session_environment(inherited, &self.injection, &ready.unsealed.environment, &ready.account.name)?;
+        let inherited = inherited(context)?;
+        let environment = session_environment(
+            inherited,
+            &self.injection,
+            &ready.unsealed.environment,
+            &ready.account.name,
+        )?;
         vault.touch(&ready.account.id);
         let failure = replace_process(program, arguments, environment);
         vault.restore_last_used(&ready.account);
         Err(failure.into())
     }
+}
+
+/// What this process was started with, less what belongs to a session around it.
+fn inherited(context: &Context) -> Result<Vec<(OsString, OsString)>, CliError> {
+    let runtime = services::runtime(context)?;
+    let mut variables = context.environment.inherited();
+    let of_session = |name: &OsString, value: &OsString| {
+        name == Variable::ConfigDirectory.name() && Path::new(value).starts_with(runtime.path())
+    };
+    variables.retain(|(name, value)| !of_session(name, value));
+    Ok(variables)
 }
 
 /// Settings of the client that win over whatever a launch injects: said, since no launch can
@@ -197,9 +245,12 @@ pub(crate) fn warn_of_rival_settings(context: &Context) -> Result<(), CliError> 
     let files = services::client_files(context, &services::runtime(context)?)?;
     let directory = std::env::current_dir().unwrap_or_default();
     for rival in settings_rivals(&settings_files(&files.directory, &directory)) {
-        let text = format!("{} sets {}, which the client prefers to this account", rival.file.display(), rival.key);
+        let text = format!(
+            "{} sets {}, which the client prefers to this account",
+            rival.file.display(),
+            rival.key
+        );
         context.output.warning(&text);
     }
     Ok(())
 }
-

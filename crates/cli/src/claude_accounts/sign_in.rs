@@ -22,11 +22,17 @@ use crate::error::{CliError, Kind};
 pub(crate) fn sign_in(context: &Context, client: &Path) -> Result<Found, CliError> {
     let directory = PrivateDirectory::make(&services::runtime(context)?)?;
     run_client(context, client, &directory)?;
-    let files = ClientFiles { directory: directory.path.clone(), claude_json: directory.path.join(".claude.json") };
+    let files = ClientFiles {
+        directory: directory.path.clone(),
+        claude_json: directory.path.join(".claude.json"),
+    };
     match files.read_login()? {
-        ClientLogin::Login(document) => {
-            Ok(Found { document, identity: files.identity(), cause: Cause::SignedIn, in_client_file: false })
-        }
+        ClientLogin::Login(document) => Ok(Found {
+            document,
+            identity: files.identity(),
+            cause: Cause::SignedIn,
+            in_client_file: false,
+        }),
         ClientLogin::Absent | ClientLogin::Unusable(_) => Err(CliError::new(
             Kind::Stopped,
             "the client ended without a sign-in",
@@ -35,20 +41,37 @@ pub(crate) fn sign_in(context: &Context, client: &Path) -> Result<Found, CliErro
     }
 }
 
-fn run_client(context: &Context, client: &Path, directory: &PrivateDirectory) -> Result<(), CliError> {
+fn run_client(
+    context: &Context,
+    client: &Path,
+    directory: &PrivateDirectory,
+) -> Result<(), CliError> {
     let injection = Injection::ConfigDirectory(directory.path.clone());
-    let mut environment = session_environment(context.environment.inherited(), &injection, &[], "")?;
+    let mut environment =
+        session_environment(context.environment.inherited(), &injection, &[], "")?;
     environment.retain(|(name, _)| name != launch::ACCOUNT_VARIABLE);
     // Ctrl-C is for the client; we stay to wipe what it leaves.
     let ignored = Arc::new(AtomicBool::new(false));
-    let handlers = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
-        .map(|signal| signal_hook::flag::register(signal, Arc::clone(&ignored)));
-    let status = Command::new(client).args(["auth", "login"]).env_clear().envs(environment).status();
+    let handlers = [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ]
+    .map(|signal| signal_hook::flag::register(signal, Arc::clone(&ignored)));
+    let status = Command::new(client)
+        .args(["auth", "login"])
+        .env_clear()
+        .envs(environment)
+        .status();
     for handler in handlers.into_iter().flatten() {
         signal_hook::low_level::unregister(handler);
     }
     let failed = |error| {
-        CliError::new(Kind::CannotExecute, format!("cannot start {}: {error}", client.display()), "Check that it is Claude Code.")
+        CliError::new(
+            Kind::CannotExecute,
+            format!("cannot start {}: {error}", client.display()),
+            "Check that it is Claude Code.",
+        )
     };
     status.map(drop).map_err(failed)
 }
@@ -78,9 +101,15 @@ impl Drop for PrivateDirectory {
 }
 
 fn wipe_orphans(parent: &Path) {
-    let entries = fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok);
+    let entries = fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
     for entry in entries {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok());
         if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             drop(fs::remove_dir_all(entry.path()));
         }

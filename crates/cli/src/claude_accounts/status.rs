@@ -4,7 +4,7 @@ use vault::{Account, Vault};
 use super::account_report::{AccountReport, State, Surroundings};
 use super::context::Context;
 use super::list::{reports, say_empty};
-use super::renewal_note::renewal_note;
+use super::renewal_note::RenewalNotes;
 use crate::error::CliError;
 use crate::table::{NOTHING, details};
 use crate::time;
@@ -47,10 +47,11 @@ fn print_json(
     vault: Option<&Vault>,
     reports: &[AccountReport],
 ) -> Result<(), CliError> {
+    let notes = RenewalNotes::ask(context);
     let mut objects = Vec::with_capacity(reports.len());
     if let Some(vault) = vault {
         for report in reports {
-            objects.push(object(context, vault, report)?);
+            objects.push(object(&notes, vault, report)?);
         }
     }
     match args.name {
@@ -60,7 +61,7 @@ fn print_json(
 }
 
 /// The object of `list --json` and what only `status` knows.
-fn object(context: &Context, vault: &Vault, report: &AccountReport) -> Result<Value, CliError> {
+fn object(notes: &RenewalNotes, vault: &Vault, report: &AccountReport) -> Result<Value, CliError> {
     let account = &report.account;
     let failure = account.attempt.as_ref().map(|attempt| {
         json!({"reason": attempt.reason, "failures": attempt.failures,
@@ -73,7 +74,7 @@ fn object(context: &Context, vault: &Vault, report: &AccountReport) -> Result<Va
         "history": history_count(vault, account)?,
         "renewed_at": account.renewed_at.map(model::Timestamp::as_millis),
         "failure": failure,
-        "keeper": Some(renewal_note(context, account)).filter(|note| note != NOTHING),
+        "keeper": Some(notes.of(account)).filter(|note| note != NOTHING),
     });
     let mut object = report.to_json();
     if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
@@ -87,15 +88,16 @@ fn print_blocks(
     vault: &Vault,
     reports: &[AccountReport],
 ) -> Result<(), CliError> {
+    let notes = RenewalNotes::ask(context);
     let mut blocks = Vec::with_capacity(reports.len());
     for report in reports {
-        blocks.push(details(&pairs(context, vault, report)?));
+        blocks.push(details(&pairs(&notes, vault, report)?));
     }
     context.output.text(&blocks.join("\n"))
 }
 
 fn pairs(
-    context: &Context,
+    notes: &RenewalNotes,
     vault: &Vault,
     report: &AccountReport,
 ) -> Result<Vec<(&'static str, String)>, CliError> {
@@ -120,7 +122,7 @@ fn pairs(
                 .unwrap_or_default(),
         ),
         ("last failure", failure(report)),
-        ("keeper", renewal_note(context, account)),
+        ("keeper", notes.of(account)),
         ("history", history(vault, account)?),
         ("variables", report.variables.join(", ")),
         ("bound to", report.bindings.join(", ")),

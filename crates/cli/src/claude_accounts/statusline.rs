@@ -26,7 +26,12 @@ pub(crate) fn run(args: &StatuslineArgs, context: &Context) -> Result<(), CliErr
     if args.json {
         return context.output.json(&line.to_json());
     }
-    context.output.text(&format_status_line(&line.name, line.plan.as_deref(), line.left(), line.needs_sign_in))
+    context.output.text(&format_status_line(
+        &line.name,
+        line.plan.as_deref(),
+        line.left(),
+        line.needs_sign_in,
+    ))
 }
 
 struct Line {
@@ -41,7 +46,10 @@ fn line(context: &Context) -> Option<Line> {
     let (account, _) = select(context, &vault, &current_directory().ok()?).ok()?;
     Some(Line {
         // A vault that is locked by a passphrase does not tell the plan.
-        plan: vault.unseal(&account).ok().and_then(|unsealed| unsealed.login()?.plan()),
+        plan: vault
+            .unseal(&account)
+            .ok()
+            .and_then(|unsealed| unsealed.login()?.plan()),
         expires_at: login_expiry(&account),
         needs_sign_in: account.state != LoginState::Alive,
         name: account.name,
@@ -49,7 +57,9 @@ fn line(context: &Context) -> Option<Line> {
 }
 
 fn login_expiry(account: &Account) -> Option<Timestamp> {
-    account.expires_at.filter(|_| account.auth_type == model::AuthType::OAuth)
+    account
+        .expires_at
+        .filter(|_| account.auth_type == model::AuthType::OAuth)
 }
 
 impl Line {

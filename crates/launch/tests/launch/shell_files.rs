@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use launch::{Change, FileChange, LaunchError, Shell, ShellFiles};
@@ -49,8 +49,8 @@ impl Machine {
             .unwrap()
     }
 
-    /// Every file with its contents and mode, and every link.
-    fn tree(&self) -> BTreeMap<PathBuf, (Vec<u8>, u32)> {
+    /// Every file with its contents, mode and group, and every link.
+    fn tree(&self) -> BTreeMap<PathBuf, (Vec<u8>, u32, u32)> {
         let mut files = BTreeMap::new();
         for root in [&self.at, &self.config] {
             collect(root, &mut files);
@@ -59,7 +59,7 @@ impl Machine {
     }
 }
 
-fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, (Vec<u8>, u32)>) {
+fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, (Vec<u8>, u32, u32)>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let found = path.symlink_metadata().unwrap();
@@ -74,10 +74,14 @@ fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, (Vec<u8>, u32)>) {
                         .into_os_string()
                         .into_encoded_bytes(),
                     0,
+                    0,
                 ),
             );
         } else {
-            files.insert(path.clone(), (fs::read(&path).unwrap(), found.mode()));
+            files.insert(
+                path.clone(),
+                (fs::read(&path).unwrap(), found.mode(), found.gid()),
+            );
         }
     }
 }
@@ -100,6 +104,8 @@ fn out_again_leaves_every_byte_as_it_was() {
     write_private(&machine.at.join("dotfiles/zshrc"), "");
     symlink("dotfiles/zshrc", machine.at.join(".zshrc")).unwrap();
     fs::create_dir(machine.config.join("fish")).unwrap();
+    // A group that only root may give it; everybody else tests with their own.
+    drop(chown(machine.at.join(".bashrc"), None, Some(1)));
     let before = machine.tree();
     let changes = machine.install(Some(Shell::Zsh));
     for (name, change) in [
@@ -228,30 +234,37 @@ fn aliases_follow_the_accounts() {
     assert!(text.contains("claude-new=") && !text.contains("claude-work="));
 }
 
+fn reads_the_aliases_and_starts_without_them(shell: Shell, rc: &str) {
+    let Some(words) = shells::installed(shell) else {
+        return;
+    };
+    let mut machine = Machine::new();
+    machine.vault = machine.at.join("it's \\ a vault");
+    let changes = machine.install(Some(shell));
+    let rc = changes
+        .iter()
+        .find(|change| change.path.ends_with(rc))
+        .unwrap();
+    let rc = fs::read_to_string(&rc.path).unwrap();
+    let script = format!("{rc}type claude-work\n");
+    let ran: Ran = shells::run(&machine.home, words, script.as_bytes()).success();
+    assert!(ran.stdout.contains("launch work --"), "{ran:?}");
+    fs::remove_dir_all(&machine.vault).unwrap();
+    let ran = shells::run(&machine.home, words, rc.as_bytes()).success();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+}
+
 #[test]
-fn a_shell_reads_the_aliases_and_starts_without_them_too() {
-    for (shell, rc) in [
-        (Shell::Bash, ".bashrc"),
-        (Shell::Zsh, ".zshrc"),
-        (Shell::Fish, "fish/conf.d/claude-accounts.fish"),
-    ] {
-        let Some(words) = shells::installed(shell) else {
-            continue;
-        };
-        let mut machine = Machine::new();
-        machine.vault = machine.at.join("it's \\ a vault");
-        machine.install(Some(shell));
-        let rc = if shell == Shell::Fish {
-            machine.config.join(rc)
-        } else {
-            machine.at.join(rc)
-        };
-        let rc = fs::read_to_string(rc).unwrap();
-        let script = format!("{rc}type claude-work\n");
-        let ran: Ran = shells::run(&machine.home, words, script.as_bytes()).success();
-        assert!(ran.stdout.contains("launch work --"), "{ran:?}");
-        fs::remove_dir_all(&machine.vault).unwrap();
-        let ran = shells::run(&machine.home, words, rc.as_bytes()).success();
-        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
-    }
+fn bash_reads_the_aliases_and_starts_without_them() {
+    reads_the_aliases_and_starts_without_them(Shell::Bash, ".bashrc");
+}
+
+#[test]
+fn zsh_reads_the_aliases_and_starts_without_them() {
+    reads_the_aliases_and_starts_without_them(Shell::Zsh, ".zshrc");
+}
+
+#[test]
+fn fish_reads_the_aliases_and_starts_without_them() {
+    reads_the_aliases_and_starts_without_them(Shell::Fish, "claude-accounts.fish");
 }

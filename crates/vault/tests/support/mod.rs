@@ -150,16 +150,17 @@ const CHILD_VARIABLE: &str = "VAULT_TEST_CHILD";
 /// A command that runs the test `test` of this executable again, alone, as a child that is told
 /// `message`. The test asks [`message`] for it and does nothing without.
 pub(crate) fn child(home: &TestHome, test: &str, message: &str) -> Command {
-    with_child(home.command(this_executable()), test, message)
+    as_child(home.command(this_executable()), test, message)
 }
 
 /// The same behind a command that starts other programs.
 pub(crate) fn child_under(mut command: Command, test: &str, message: &str) -> Command {
     command.arg(this_executable());
-    with_child(command, test, message)
+    as_child(command, test, message)
 }
 
-fn with_child(mut command: Command, test: &str, message: &str) -> Command {
+/// The same for a command that names a copy of this executable itself.
+pub(crate) fn as_child(mut command: Command, test: &str, message: &str) -> Command {
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     command.env(CHILD_VARIABLE, message);
     command

@@ -11,7 +11,12 @@ use crate::error::CliError;
 pub(super) fn look(context: &Context) -> Result<Vec<Finding<'static>>, CliError> {
     let vault = match context.open_vault_if_any() {
         Ok(Some(vault)) => vault,
-        Ok(None) => return Ok(vec![Finding::note("there is no vault yet", "Add an account: claude-accounts add NAME")]),
+        Ok(None) => {
+            return Ok(vec![Finding::note(
+                "there is no vault yet",
+                "Add an account: claude-accounts add NAME",
+            )]);
+        }
         Err(error) => return Ok(vec![Finding::problem(error.message, error.hint)]),
     };
     let reports = match list::reports(&vault) {
@@ -21,7 +26,10 @@ pub(super) fn look(context: &Context) -> Result<Vec<Finding<'static>>, CliError>
     let mut findings: Vec<Finding<'static>> = reports.iter().filter_map(account).collect();
     findings.extend(reports.iter().filter_map(|report| cut_off(&vault, report)));
     if findings.is_empty() {
-        findings.push(Finding::good(format!("all {} accounts can be opened and used", reports.len())));
+        findings.push(Finding::good(format!(
+            "all {} accounts can be opened and used",
+            reports.len()
+        )));
     }
     Ok(findings)
 }
@@ -33,7 +41,10 @@ fn account(report: &AccountReport) -> Option<Finding<'static>> {
         State::Ok => clock(report, &name),
         State::Expired => Some(Finding::note(what, "It is renewed when it is used.")),
         State::NoCredential => Some(Finding::note(what, format!("claude-accounts login {name}"))),
-        State::SignInAgain => Some(Finding::problem(what, format!("claude-accounts login {name}"))),
+        State::SignInAgain => Some(Finding::problem(
+            what,
+            format!("claude-accounts login {name}"),
+        )),
         State::Damaged => {
             let hint = format!("Sign in to it again, or remove it: claude-accounts remove {name}");
             Some(Finding::problem(what, hint))
@@ -42,14 +53,23 @@ fn account(report: &AccountReport) -> Option<Finding<'static>> {
 }
 
 fn reason(report: &AccountReport) -> String {
-    if report.reason.is_empty() { String::new() } else { format!(" ({})", report.reason) }
+    if report.reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", report.reason)
+    }
 }
 
 fn clock(report: &AccountReport, name: &str) -> Option<Finding<'static>> {
     const AHEAD: std::time::Duration = std::time::Duration::from_secs(300);
     let ahead = report.now.until(report.account.obtained_at?);
     let what = format!("{name:?} was stored in the future: the clock was set back since");
-    (ahead > AHEAD).then(|| Finding::note(what, "Check the clock; the login is renewed when it is used."))
+    (ahead > AHEAD).then(|| {
+        Finding::note(
+            what,
+            "Check the clock; the login is renewed when it is used.",
+        )
+    })
 }
 
 fn cut_off(vault: &Vault, report: &AccountReport) -> Option<Finding<'static>> {
@@ -59,5 +79,8 @@ fn cut_off(vault: &Vault, report: &AccountReport) -> Option<Finding<'static>> {
     }
     let name = model::printable(&report.account.name);
     let what = format!("{name:?}: a renewal was cut off; its token may have been spent");
-    Some(Finding::note(what, format!("`claude-accounts refresh {name}` tells.")))
+    Some(Finding::note(
+        what,
+        format!("`claude-accounts refresh {name}` tells."),
+    ))
 }

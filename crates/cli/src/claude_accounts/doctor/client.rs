@@ -17,7 +17,11 @@ pub(super) fn look(context: &Context, fix: bool) -> Result<Vec<Finding<'static>>
     let files = services::client_files(context, &services::runtime(context)?)?;
     let directory = std::env::current_dir().unwrap_or_default();
     for rival in settings_rivals(&settings_files(&files.directory, &directory)) {
-        let what = format!("{} sets {}: the client prefers it to any account", rival.file.display(), rival.key);
+        let what = format!(
+            "{} sets {}: the client prefers it to any account",
+            rival.file.display(),
+            rival.key
+        );
         findings.push(Finding::problem(what, "Remove that setting."));
     }
     Ok(findings)
@@ -34,23 +38,49 @@ fn client(context: &Context, fix: bool) -> Result<Finding<'static>, CliError> {
     }
     let way = match services::view_support(context, &client)? {
         ViewSupport::SecureStorage => "logins are launched with a view",
-        ViewSupport::ConfigDirectory => "logins are launched with a view and links to your configuration",
+        ViewSupport::ConfigDirectory => {
+            "logins are launched with a view and links to your configuration"
+        }
         ViewSupport::Neither => {
-            let what = format!("{} cannot be given a view: its sessions end with their token", client.display());
-            return Ok(Finding::note(what, "Update Claude Code, then run `claude-accounts doctor --fix`."));
+            let what = format!(
+                "{} cannot be given a view: its sessions end with their token",
+                client.display()
+            );
+            return Ok(Finding::note(
+                what,
+                "Update Claude Code, then run `claude-accounts doctor --fix`.",
+            ));
         }
     };
     let version = version(context, &client).unwrap_or_else(|| "version unknown".to_owned());
-    Ok(Finding::good(format!("{}: {version}; {way}", client.display())))
+    Ok(Finding::good(format!(
+        "{}: {version}; {way}",
+        client.display()
+    )))
 }
 
 /// One short line; the client gets no variable but `PATH`, and a home without settings.
 fn version(context: &Context, client: &Path) -> Option<String> {
     let mut command = Command::new(client);
-    command.arg("--version").env_clear().envs(context.environment.get(Variable::Path).map(|path| ("PATH", path)));
-    command.env("HOME", "/nonexistent").env("DISABLE_AUTOUPDATER", "1");
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).lines().next()?.trim().to_owned();
+    command.arg("--version").env_clear().envs(
+        context
+            .environment
+            .get(Variable::Path)
+            .map(|path| ("PATH", path)),
+    );
+    command
+        .env("HOME", "/nonexistent")
+        .env("DISABLE_AUTOUPDATER", "1");
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .next()?
+        .trim()
+        .to_owned();
     (output.status.success() && text.len() < 100).then_some(text)
 }
 

@@ -16,7 +16,10 @@ use crate::time;
 
 pub(super) fn look(context: &Context) -> Result<Vec<Finding<'_>>, CliError> {
     let files = services::client_files(context, &services::runtime(context)?)?;
-    let mut findings: Vec<Finding<'_>> = client_lock_paths(&files.directory).iter().filter_map(|path| lock(path)).collect();
+    let mut findings: Vec<Finding<'_>> = client_lock_paths(&files.directory)
+        .iter()
+        .filter_map(|path| lock(path))
+        .collect();
     findings.extend(shared(&files));
     findings.extend(login(context, &files)?);
     Ok(findings)
@@ -25,9 +28,17 @@ pub(super) fn look(context: &Context) -> Result<Vec<Finding<'_>>, CliError> {
 fn lock(path: &Path) -> Option<Finding<'static>> {
     let touched = fs::symlink_metadata(path).ok()?.modified().ok()?;
     let what = match SystemTime::now().duration_since(touched) {
-        Ok(age) if age > STALE_AFTER => format!("{} was left by a client that has gone ({} ago)", path.display(), time::duration(age)),
+        Ok(age) if age > STALE_AFTER => format!(
+            "{} was left by a client that has gone ({} ago)",
+            path.display(),
+            time::duration(age)
+        ),
         Err(ahead) if ahead.duration() > STALE_AFTER => {
-            format!("{} is dated {} ahead: the client waits for it for ever", path.display(), time::duration(ahead.duration()))
+            format!(
+                "{} is dated {} ahead: the client waits for it for ever",
+                path.display(),
+                time::duration(ahead.duration())
+            )
         }
         _ => return None,
     };
@@ -37,7 +48,11 @@ fn lock(path: &Path) -> Option<Finding<'static>> {
 
 fn remove_lock(path: &PathBuf) -> Result<(), CliError> {
     fs::remove_dir(path).map_err(|error| {
-        CliError::new(Kind::Storage, format!("cannot remove {}: {error}", path.display()), "Look at what is in it.")
+        CliError::new(
+            Kind::Storage,
+            format!("cannot remove {}: {error}", path.display()),
+            "Look at what is in it.",
+        )
     })
 }
 
@@ -50,37 +65,59 @@ fn shared(files: &ClientFiles) -> Option<Finding<'static>> {
         (false, links) if links > 1 => "a hard link to a file that is elsewhere too",
         (false, _) => return None,
     };
-    let what = format!("{} is {how}: the client's next renewal severs it and logs the others out", path.display());
-    Some(Finding::problem(what, "Sign in for each home separately, or launch with accounts from one vault."))
+    let what = format!(
+        "{} is {how}: the client's next renewal severs it and logs the others out",
+        path.display()
+    );
+    Some(Finding::problem(
+        what,
+        "Sign in for each home separately, or launch with accounts from one vault.",
+    ))
 }
 
 fn login<'a>(context: &'a Context, files: &ClientFiles) -> Result<Option<Finding<'a>>, CliError> {
     let path = files.credentials();
     Ok(match files.read_login() {
-        Err(error) => Some(Finding::note(format!("{}: not read: {error}", path.display()), CliError::from(error).hint)),
+        Err(error) => Some(Finding::note(
+            format!("{}: not read: {error}", path.display()),
+            CliError::from(error).hint,
+        )),
         Ok(ClientLogin::Absent) => None,
         Ok(ClientLogin::Login(_)) => outdated(context)?,
         Ok(ClientLogin::Unusable(DocumentError::Blanked)) => Some(blanked(context, &path)?),
-        Ok(ClientLogin::Unusable(error)) => {
-            Some(Finding::note(format!("{} is of no use: {error}", path.display()), "Sign in with `claude auth login`."))
-        }
+        Ok(ClientLogin::Unusable(error)) => Some(Finding::note(
+            format!("{} is of no use: {error}", path.display()),
+            "Sign in with `claude auth login`.",
+        )),
     })
 }
 
 /// The account whose login the file was last seen to hold, if that login is alive.
 fn linked(context: &Context) -> Result<Option<(AccountId, String)>, CliError> {
-    let Some(vault) = context.open_vault_if_any()? else { return Ok(None) };
-    let Some(id) = vault.linked_client_file()? else { return Ok(None) };
-    let Ok(account) = vault.get(&id) else { return Ok(None) };
+    let Some(vault) = context.open_vault_if_any()? else {
+        return Ok(None);
+    };
+    let Some(id) = vault.linked_client_file()? else {
+        return Ok(None);
+    };
+    let Ok(account) = vault.get(&id) else {
+        return Ok(None);
+    };
     Ok((account.state == LoginState::Alive).then_some((id, account.name)))
 }
 
 fn blanked<'a>(context: &'a Context, path: &Path) -> Result<Finding<'a>, CliError> {
-    let what = format!("{} is blank: Claude Code was logged out by a renewal that failed", path.display());
+    let what = format!(
+        "{} is blank: Claude Code was logged out by a renewal that failed",
+        path.display()
+    );
     let Some((id, name)) = linked(context)? else {
         return Ok(Finding::problem(what, "Sign in with `claude auth login`."));
     };
-    let hint = format!("--fix puts the login of {:?} back, which it held before.", model::printable(&name));
+    let hint = format!(
+        "--fix puts the login of {:?} back, which it held before.",
+        model::printable(&name)
+    );
     Ok(Finding::problem(what, hint).mended_by(move || {
         let vault = context.open_vault()?;
         services::renewer(context)?.fill_blank_client_file(&vault, &id)?;
@@ -89,14 +126,21 @@ fn blanked<'a>(context: &'a Context, path: &Path) -> Result<Finding<'a>, CliErro
 }
 
 fn outdated(context: &Context) -> Result<Option<Finding<'_>>, CliError> {
-    let Some((id, name)) = linked(context)? else { return Ok(None) };
+    let Some((id, name)) = linked(context)? else {
+        return Ok(None);
+    };
     let vault = context.open_vault()?;
     if !services::renewer(context)?.client_file_differs(&vault, &id)? {
         return Ok(None);
     }
-    let what = format!("~/.claude and the vault hold different generations of the login of {:?}", model::printable(&name));
-    Ok(Some(Finding::problem(what, "--fix takes the newer one to both.").mended_by(move || {
-        services::renewer(context)?.sync_client_file(&vault, &id)?;
-        Ok(())
-    })))
+    let what = format!(
+        "~/.claude and the vault hold different generations of the login of {:?}",
+        model::printable(&name)
+    );
+    Ok(Some(
+        Finding::problem(what, "--fix takes the newer one to both.").mended_by(move || {
+            services::renewer(context)?.sync_client_file(&vault, &id)?;
+            Ok(())
+        }),
+    ))
 }

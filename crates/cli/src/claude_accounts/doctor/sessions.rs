@@ -10,12 +10,18 @@ use crate::error::CliError;
 pub(super) fn look(context: &Context) -> Result<Vec<Finding<'_>>, CliError> {
     let runtime = services::runtime(context)?;
     let sessions = Session::all(&runtime);
-    let alive: Vec<&Session> = sessions.iter().filter(|session| session.is_alive()).collect();
-    let mut findings: Vec<Finding<'_>> = alive.iter().flat_map(|session| severed(session)).collect();
+    let alive: Vec<&Session> = sessions
+        .iter()
+        .filter(|session| session.is_alive())
+        .collect();
+    let mut findings: Vec<Finding<'_>> =
+        alive.iter().flat_map(|session| severed(session)).collect();
     match (keeper_status(&runtime), alive.len()) {
         (None, 0) => {}
         (None, count) => findings.push(no_keeper(context, count)),
-        (Some(_), count) => findings.push(Finding::good(format!("a keeper keeps {count} sessions"))),
+        (Some(_), count) => {
+            findings.push(Finding::good(format!("a keeper keeps {count} sessions")))
+        }
     }
     Ok(findings)
 }
@@ -34,14 +40,24 @@ fn severed(session: &Session) -> Vec<Finding<'static>> {
     if session.kind() != SessionKind::ConfigDirectory {
         return Vec::new();
     }
-    let entries = std::fs::read_dir(session.view_directory()).into_iter().flatten().filter_map(Result::ok);
+    let entries = std::fs::read_dir(session.view_directory())
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
     let real = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
     let names = real.filter_map(|entry| entry.file_name().into_string().ok());
-    let severed = names.filter(|name| !name.starts_with(".credentials.json") && !name.ends_with(".lock"));
+    let severed =
+        names.filter(|name| !name.starts_with(".credentials.json") && !name.ends_with(".lock"));
     severed
         .map(|name| {
-            let what = format!("session {} has a {name} of its own instead of yours", session.pid());
-            Finding::note(what, "It is carried back to ~/.claude when the session ends, if there is none.")
+            let what = format!(
+                "session {} has a {name} of its own instead of yours",
+                session.pid()
+            );
+            Finding::note(
+                what,
+                "It is carried back to ~/.claude when the session ends, if there is none.",
+            )
         })
         .collect()
 }
