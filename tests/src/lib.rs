@@ -154,7 +154,11 @@ impl Machine {
     /// How often the client was asked what it supports.
     #[must_use]
     pub fn probes(&self) -> usize {
-        self.home.client_calls().iter().filter(|call| is_probe(call)).count()
+        self.home
+            .client_calls()
+            .iter()
+            .filter(|call| is_probe(call))
+            .count()
     }
 
     /// The newest start of the client.
@@ -168,7 +172,8 @@ impl Machine {
     #[must_use]
     pub fn bearers(&self) -> Vec<String> {
         let requests = self.api.message_requests();
-        let bearer = |request: &testkit::api_server::ApiRequest| request.bearer().map(str::to_owned);
+        let bearer =
+            |request: &testkit::api_server::ApiRequest| request.bearer().map(str::to_owned);
         requests.iter().filter_map(bearer).collect()
     }
 
@@ -204,7 +209,9 @@ impl Default for Machine {
 }
 
 fn is_probe(call: &ClientCall) -> bool {
-    call.argv.get(1..3).is_some_and(|words| words == ["auth", "status"])
+    call.argv
+        .get(1..3)
+        .is_some_and(|words| words == ["auth", "status"])
 }
 
 /// A running client that answers each line with a line.
@@ -220,7 +227,11 @@ impl Session {
     pub fn start(command: Command) -> Session {
         let mut process = Process::spawn_talking(command);
         let input = Some(process.take_stdin());
-        Session { process, input, said: 0 }
+        Session {
+            process,
+            input,
+            said: 0,
+        }
     }
 
     /// The process, which is the client once the launch is done.
@@ -233,7 +244,10 @@ impl Session {
     #[track_caller]
     pub fn say(&mut self, text: &str) -> Value {
         let message = json!({"type": "user", "message": {"role": "user", "content": text}});
-        let input = self.input.as_mut().expect("a session that has not been ended");
+        let input = self
+            .input
+            .as_mut()
+            .expect("a session that has not been ended");
         writeln!(input, "{message}").unwrap();
         input.flush().unwrap();
         let number = self.said;

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use model::{AccountId, CredentialDocument, DOCUMENT_LIMIT};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 use vault::{VaultError, durable};
+use zeroize::Zeroizing;
 
 use crate::RuntimeDirectory;
 use crate::process::ProcessIdentity;
@@ -206,8 +208,7 @@ impl Session {
 
     /// Reads the view as it is; `None` if it is missing or no view.
     pub(crate) fn read_view(&self) -> Option<CredentialDocument> {
-        let bytes = durable::read_regular(&self.view(), DOCUMENT_LIMIT as u64).ok()??;
-        CredentialDocument::parse(&zeroize::Zeroizing::new(bytes)).ok()
+        CredentialDocument::parse(&Self::read_bytes(&self.view())).ok()
     }
 
     /// How long the view has been as it is; `None` if that cannot be told.
@@ -224,16 +225,62 @@ impl Session {
     }
 
     /// Replaces the view; what else the client keeps in that file (the tokens of MCP servers)
-    /// stays. It need not survive a crash: it is made again from the vault.
+    /// stays, and so does a login that somebody has signed in to there. It need not survive a
+    /// crash: it is made again from the vault.
     pub(crate) fn write_view(&self, login: &CredentialDocument) -> Result<(), VaultError> {
-        let there = durable::read_regular(&self.view(), DOCUMENT_LIMIT as u64).ok();
-        let there = zeroize::Zeroizing::new(there.flatten().unwrap_or_default());
-        let view = match CredentialDocument::parse_any(&there) {
-            Ok(document) => document.with_login_of(&login.view()),
-            Err(_) => login.view(),
-        };
-        let bytes = zeroize::Zeroizing::new(view.to_bytes());
-        durable::replace_volatile(&self.view(), &bytes, 0o600)
+        self.write_view_over(login, may_be_replaced)
+    }
+
+    /// The same over a login for which `may_go` holds. Whatever the client writes at the same
+    /// moment is noticed: what was there is looked at once more after it was replaced.
+    pub(crate) fn write_view_over(
+        &self,
+        login: &CredentialDocument,
+        may_go: impl Fn(&CredentialDocument) -> bool,
+    ) -> Result<(), VaultError> {
+        const ATTEMPTS: usize = 4;
+        let mut there = Self::read_bytes(&self.view());
+        for _attempt in 0..ATTEMPTS {
+            if CredentialDocument::parse(&there).is_ok_and(|document| !may_go(&document)) {
+                return self.exchange(&there).map(drop);
+            }
+            let view = match CredentialDocument::parse_any(&there) {
+                Ok(document) => document.with_login_of(&login.view()),
+                Err(_) => login.view(),
+            };
+            let replaced = self.exchange(&Zeroizing::new(view.to_bytes()))?;
+            if replaced == there {
+                break;
+            }
+            there = replaced;
+        }
+        Ok(())
+    }
+
+    /// Puts `bytes` where the view is and gives what was there; nothing if that was no file.
+    fn exchange(&self, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let (view, random) = (self.view(), getrandom::u32());
+        let random = random.map_err(|_| VaultError::Random)?;
+        let other = view.with_file_name(format!(".credentials.json.{random:08x}.tmp"));
+        durable::replace_volatile(&other, bytes, 0o600)?;
+        match renameat_with(CWD, &other, CWD, &view, RenameFlags::EXCHANGE) {
+            Ok(()) => {
+                let replaced = Self::read_bytes(&other);
+                remove_any(&other);
+                Ok(replaced)
+            }
+            // Nothing is there, or the file system cannot exchange.
+            Err(_) => {
+                let replaced = Self::read_bytes(&view);
+                rename(&other, &view).inspect_err(|_| remove_any(&other))?;
+                Ok(replaced)
+            }
+        }
+    }
+
+    fn read_bytes(path: &Path) -> Zeroizing<Vec<u8>> {
+        let read = durable::read_regular(path, DOCUMENT_LIMIT as u64);
+        Zeroizing::new(read.ok().flatten().unwrap_or_default())
     }
 
     /// The same after putting right whatever keeps the view from being written.
@@ -252,7 +299,7 @@ impl Session {
             Permissions::from_mode(0o700),
         ));
         if fs::symlink_metadata(self.view()).is_ok_and(|metadata| metadata.is_dir()) {
-            drop(fs::remove_dir_all(self.view()));
+            remove_any(&self.view());
         }
         self.write_view(login)
     }
@@ -345,6 +392,12 @@ fn make_view_directory(path: &Path) -> Result<(), VaultError> {
 /// A view in which somebody has signed in holds a login that is nowhere else.
 pub(crate) fn may_be_replaced(view: &CredentialDocument) -> bool {
     view.refresh_token().is_empty()
+}
+
+fn remove_any(path: &Path) {
+    if fs::remove_file(path).is_err() {
+        drop(fs::remove_dir_all(path));
+    }
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), VaultError> {

@@ -312,9 +312,11 @@ fn a_file_that_holds_no_login_is_left_alone() {
     type Damage = fn(&Path);
     let damages: [(&str, Damage); 8] = [
         ("missing", |_| {}),
-        ("empty", |path| support::write(path, b"")),
+        ("empty", |path| {
+            support::write(path, b"");
+        }),
         ("not JSON", |path| {
-            support::write(path, b"\0{\"claudeAiOauth\"")
+            support::write(path, b"\0{\"claudeAiOauth\"");
         }),
         ("blanked", |path| {
             let blank =
@@ -322,7 +324,7 @@ fn a_file_that_holds_no_login_is_left_alone() {
             support::write(path, blank.to_string().as_bytes());
         }),
         ("giant", |path| {
-            File::create(path).unwrap().set_len(100 << 20).unwrap()
+            File::create(path).unwrap().set_len(100 << 20).unwrap();
         }),
         ("directory", |path| fs::create_dir(path).unwrap()),
         ("fifo", |path| {

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::running_keeper::{Client, RunningKeeper, Start, session_count};
 use support::{PATIENCE, Place, document, json_of, known};
+use testkit::token_book::IssuedLogin;
 use testkit::{Mode, Process, TestHome, wait_until};
 use vault::{Cause, Protection};
 
@@ -111,7 +112,9 @@ fn damage_is_mended_within_moments() {
     // The keeper is quick: what takes two steps may be mended after the first.
     let damages: [(&str, Damage); 12] = [
         ("deleted", |view| fs::remove_file(view).unwrap()),
-        ("emptied", |view| support::write(view, b"")),
+        ("emptied", |view| {
+            support::write(view, b"");
+        }),
         ("blanked", |view| {
             let blank =
                 json!({"claudeAiOauth": {"accessToken": "", "refreshToken": "", "expiresAt": 0}});
@@ -137,7 +140,7 @@ fn damage_is_mended_within_moments() {
             drop(fs::create_dir_all(view.join("below")));
         }),
         ("no directory", |view| {
-            drop(fs::remove_dir_all(view.parent().unwrap()))
+            drop(fs::remove_dir_all(view.parent().unwrap()));
         }),
         ("a moved directory", |view| {
             let directory = view.parent().unwrap();
@@ -227,7 +230,7 @@ fn a_client_that_ended_unnoticed_by_its_parent_has_ended() {
     let (keeper, _, client) = kept(&place);
     client.process.signal(Signal::KILL);
     keeper.events.wait_for("end of the session", ended);
-    assert_eq!(session_count(&place), 0);
+    wait_until("no session", PATIENCE, || session_count(&place) == 0);
     drop(client);
 }
 
@@ -297,12 +300,7 @@ fn it_answers_while_a_renewal_hangs() {
     let keeper = Start::of(&place).start();
     place.server.wait_for_requests(1);
     // Also with a sign-in at hand, for which it would need what the renewal holds.
-    let login = place.server.issue("other");
-    support::write(
-        &client.view,
-        json_of(&login, 8 * HOUR).to_string().as_bytes(),
-    );
-    age(&client.view);
+    sign_in(&place, &client, "other");
     let began = Instant::now();
     for _ in 0..20 {
         assert!(keeper_status(&place.runtime).is_some());
@@ -318,9 +316,32 @@ fn it_answers_while_a_renewal_hangs() {
         .wait_for("sign-in", signed_in(Kept::InHistory));
 }
 
-/// Makes a view look as if it had been there for a minute: long enough for the client to have
-/// written down who signed in.
-fn age(view: &Path) {
+/// Puts a login where a view is, as the client does: by a rename.
+fn write_login(client: &Client, login: &IssuedLogin) -> std::path::PathBuf {
+    let temporary = client.view.with_file_name("by-the-client.tmp");
+    let value = json_of(login, 8 * HOUR).to_string();
+    support::write(&temporary, value.as_bytes());
+    temporary
+}
+
+/// Somebody signs in as `subject`, and a minute passes: long enough for the client to have written
+/// down who it was.
+fn sign_in(place: &Place, client: &Client, subject: &str) -> (String, String) {
+    let login = place.server.issue(subject);
+    let written = write_login(client, &login);
+    age(&written);
+    fs::rename(written, &client.view).unwrap();
+    (login.access_token, login.refresh_token)
+}
+
+/// The same, and nothing has passed.
+fn sign_in_now(place: &Place, client: &Client, subject: &str) -> (String, String) {
+    let login = place.server.issue(subject);
+    fs::rename(write_login(client, &login), &client.view).unwrap();
+    (login.access_token, login.refresh_token)
+}
+
+fn age(path: &Path) {
     use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
     let then = Timespec {
         tv_sec: support::after(-60) / 1000,
@@ -330,18 +351,7 @@ fn age(view: &Path) {
         last_access: then,
         last_modification: then,
     };
-    utimensat(CWD, view, &times, AtFlags::empty()).unwrap();
-}
-
-/// A session, in which somebody signs in as `subject`, of an account known to be `work`'s.
-fn sign_in(place: &Place, client: &Client, subject: &str) -> (String, String) {
-    let login = place.server.issue(subject);
-    support::write(
-        &client.view,
-        json_of(&login, 8 * HOUR).to_string().as_bytes(),
-    );
-    age(&client.view);
-    (login.access_token, login.refresh_token)
+    utimensat(CWD, path, &times, AtFlags::empty()).unwrap();
 }
 
 fn kept_with_identity(place: &Place) -> (RunningKeeper, AccountId, Client) {
@@ -414,17 +424,66 @@ fn a_sign_in_of_somebody_else_is_kept_aside_and_left_alone() {
     client.wait_for(&place.server.current("work").0);
 }
 
+/// The client puts a login there while the keeper and others write views all the time.
+#[test]
+fn a_sign_in_is_never_written_over() {
+    let place = Place::new();
+    let (keeper, id, client) = kept(&place);
+    place.vault.mark_refused(&id, "for a test").unwrap();
+    let renewer = place.renewer();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let vault = support::open(&place.paths);
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                // Damage for the keeper to mend, and a publication of what the vault has.
+                if client
+                    .read()
+                    .is_none_or(|view| view.refresh_token().is_empty())
+                {
+                    let garbage = client.view.with_file_name("garbage.tmp");
+                    support::write(&garbage, b"garbage");
+                    let exchange = rustix::fs::RenameFlags::EXCHANGE;
+                    let (cwd, view) = (rustix::fs::CWD, &client.view);
+                    drop(rustix::fs::renameat_with(
+                        cwd, &garbage, cwd, view, exchange,
+                    ));
+                    let replaced = fs::read(&garbage).unwrap_or_default();
+                    // What the client put there in between goes back: this is the damage, not the test.
+                    if String::from_utf8_lossy(&replaced).contains("refreshToken") {
+                        fs::rename(&garbage, view).unwrap();
+                    }
+                }
+                drop(renewer.renew(&vault, &id, renew::Want::Left(Duration::ZERO)));
+            }
+        });
+        for round in 0..40 {
+            let (_, refresh) = sign_in(&place, &client, &format!("again{round}"));
+            wait_until("the login in the vault", PATIENCE, || {
+                let history = place.vault.history(&place.get(&id)).unwrap();
+                let documents = history.iter().filter_map(|one| one.document.as_ref());
+                documents
+                    .into_iter()
+                    .any(|one| one.refresh_token().expose() == refresh)
+            });
+            // The session gets a view of it, or keeps it where the account is not in need.
+            place.vault.mark_refused(&id, "for a test").unwrap();
+            if round % 2 == 0 {
+                fs::remove_file(&client.view).unwrap_or_default();
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+    drop(keeper);
+}
+
 /// The client has written the tokens and not yet whose they are.
 #[test]
 fn an_identity_is_not_believed_before_the_client_can_have_written_it() {
     let place = Place::new();
     let (keeper, id, client) = kept_with_identity(&place);
     let own = place.tokens(&id);
-    let login = place.server.issue("other");
-    support::write(
-        &client.view,
-        json_of(&login, 8 * HOUR).to_string().as_bytes(),
-    );
+    sign_in_now(&place, &client, "other");
     for _ in 0..5 {
         assert!(keeper_status(&place.runtime).is_some());
     }
@@ -440,12 +499,8 @@ fn an_identity_is_not_believed_before_the_client_can_have_written_it() {
 fn a_sign_in_is_kept_when_the_session_ends_at_once() {
     let place = Place::new();
     let (keeper, id, client) = kept(&place);
-    let login = place.server.issue("last-words");
     let lease = Lease::acquire(&place.paths, &id, "work").unwrap();
-    support::write(
-        &client.view,
-        json_of(&login, 8 * HOUR).to_string().as_bytes(),
-    );
+    sign_in_now(&place, &client, "last-words");
     let directory = client.session_directory();
     client.end();
     // It cannot be kept while somebody else changes the account, and is not thrown away.
@@ -465,11 +520,7 @@ fn a_sign_in_is_kept_also_if_no_keeper_ran_then() {
     let id = place.account("work", 8 * HOUR);
     let client = Client::new(&place, &id);
     place.vault.mark_refused(&id, "for a test").unwrap();
-    let login = place.server.issue("again");
-    support::write(
-        &client.view,
-        json_of(&login, 8 * HOUR).to_string().as_bytes(),
-    );
+    let tokens = sign_in_now(&place, &client, "again");
     client.end();
     let mut keeper = Start {
         linger: Duration::ZERO,
@@ -477,7 +528,7 @@ fn a_sign_in_is_kept_also_if_no_keeper_ran_then() {
     }
     .start();
     keeper.join().unwrap();
-    assert_eq!(place.tokens(&id).1, login.refresh_token);
+    assert_eq!(place.tokens(&id), tokens);
     assert_eq!(session_count(&place), 0);
 }
 

@@ -1,11 +1,13 @@
 //! A private home for one test: nothing of the machine's user is read or written.
 
 use crate::{documents, programs, stand_in};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const KEEPER_PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than any limit of the programs' own, which are to be seen.
+const RUN_PATIENCE: Duration = Duration::from_secs(150);
 /// Unix socket paths end at 108 bytes: what the programs put below a home has to fit as well.
 const LONGEST_ROOT: usize = 40;
 
@@ -237,11 +241,33 @@ impl TestHome {
         }
     }
 
-    fn has_keeper(&self) -> bool {
-        self.vault_dir().exists()
-            && [self.runtime(), self.vault_dir()]
-                .iter()
-                .any(|below| holds_socket(below))
+    /// The keepers of this home that run now, by what the system says of all processes: also one that answers nobody
+    /// yet, or no more.
+    #[must_use]
+    pub fn keeper_processes(&self) -> Vec<u32> {
+        let ours = format!("{}/", self.root().display());
+        let is_keeper = |pid: &u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            let words: Vec<&str> = line.split('\0').collect();
+            words.contains(&"keeper") && words.iter().any(|word| word.starts_with(&ours))
+        };
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(is_keeper).collect()
+    }
+
+    /// Until no keeper is left. One that is still starting up does not answer yet, so it is asked again.
+    fn stop_keepers(&self) {
+        let deadline = Instant::now() + KEEPER_PATIENCE;
+        while !self.keeper_processes().is_empty() {
+            if Instant::now() > deadline {
+                eprintln!("a keeper of {} is left running", self.root().display());
+                return;
+            }
+            self.stop_keeper();
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -256,20 +282,8 @@ impl Drop for TestHome {
         while let Some(action) = self.at_drop.pop() {
             action();
         }
-        if self.has_keeper() {
-            self.stop_keeper();
-        }
+        self.stop_keepers();
     }
-}
-
-fn holds_socket(directory: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return false;
-    };
-    entries.filter_map(Result::ok).any(|entry| {
-        entry.file_name() == "keeper.sock"
-            || entry.file_type().is_ok_and(|kind| kind.is_dir()) && holds_socket(&entry.path())
-    })
 }
 
 fn end_within(child: &mut Child, limit: Duration) {
@@ -284,48 +298,76 @@ fn end_within(child: &mut Child, limit: Duration) {
     }
 }
 
+/// A program that hangs is a failure that names it, not a test that never ends.
+fn run_to_end(mut command: Command, input: Option<&[u8]>) -> Ran {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (status, stdout, stderr) = thread::scope(|scope| {
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            scope.spawn(move || drop(stdin.write_all(input)));
+        }
+        let stdout = scope.spawn(|| read_all(stdout));
+        let stderr = scope.spawn(|| read_all(stderr));
+        let status = end_by(&mut child, RUN_PATIENCE);
+        (status, stdout.join(), stderr.join())
+    });
+    let (stdout, stderr) = (stdout.expect("a reader"), stderr.expect("a reader"));
+    let Some(status) = status else {
+        panic!("{command:?} had not ended after {RUN_PATIENCE:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+    };
+    Ran {
+        status,
+        stdout,
+        stderr,
+    }
+}
+
+fn read_all(source: Option<impl Read>) -> String {
+    let mut bytes = Vec::new();
+    source
+        .expect("just piped")
+        .read_to_end(&mut bytes)
+        .expect("the output of a child");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// How `child` ended; `None` if it had to be killed.
+fn end_by(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // Without pidfd (Linux before 5.3) there is no limit but the runner's.
+    if let Some(ended) = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) {
+        let limit = Timespec::try_from(limit).expect("minutes");
+        let mut wanted = [PollFd::new(&ended, PollFlags::IN)];
+        if rustix::io::retry_on_intr(|| poll(&mut wanted, Some(&limit))) == Ok(0) {
+            drop(child.kill());
+            drop(child.wait());
+            return None;
+        }
+    }
+    Some(child.wait().expect("a child to wait for"))
+}
+
 impl Ran {
     /// Runs `command` to its end.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// When it cannot be started, or has not ended after 150 seconds; then it is killed.
     #[must_use = "check .success() or .code(n)"]
-    pub fn of(mut command: Command) -> Ran {
-        let output = command
-            .output()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran {
-            status: output.status,
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+    pub fn of(command: Command) -> Ran {
+        run_to_end(command, None)
     }
 
     /// The same with `input` on its standard input, which may end before it has read everything.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// As [`Ran::of`].
     #[must_use = "check .success() or .code(n)"]
     pub fn with_input(mut command: Command, input: &[u8]) -> Ran {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let mut stdin = child.stdin.take().expect("just piped");
-        let output = thread::scope(|scope| {
-            scope.spawn(move || drop(stdin.write_all(input)));
-            child.wait_with_output().expect("the output of a child")
-        });
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran {
-            status: output.status,
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        command.stdin(Stdio::piped());
+        run_to_end(command, Some(input))
     }
 
     /// Itself, when it ended with 0.

@@ -75,6 +75,8 @@ struct State {
     mode: Mode,
     failures: VecDeque<u16>,
     gate: Gate,
+    /// So many of the first requests are lost if they are held before their tokens are spent.
+    lost: usize,
     closing: bool,
 }
 
@@ -150,6 +152,12 @@ impl TokenServer {
     /// The same after its token is spent and before the answer is sent.
     pub fn hold_answers(&self) {
         self.shared.change(|state| state.gate = Gate::AfterSpending);
+    }
+
+    /// Loses the first `count` requests, counted from the start, if they are held before their tokens are spent: as if they
+    /// had never reached the server.
+    pub fn lose_held(&self, count: usize) {
+        self.shared.change(|state| state.lost = count);
     }
 
     /// Lets held requests go on.
@@ -291,8 +299,12 @@ impl Shared {
 
     fn token(&self, request: &Request) -> Answer {
         let index = self.record(request);
-        drop(self.pass(Gate::BeforeSpending));
-        let answer = self.decide(request);
+        let is_lost = self.pass(Gate::BeforeSpending, index).lost > index;
+        let answer = if is_lost {
+            Answer::Nothing
+        } else {
+            self.decide(request)
+        };
         self.change(|state| {
             state.answers.push(index);
             state.requests[index].answered_status = match &answer {
@@ -301,7 +313,7 @@ impl Shared {
                 Answer::Nothing => None,
             };
         });
-        drop(self.pass(Gate::AfterSpending));
+        drop(self.pass(Gate::AfterSpending, index));
         answer
     }
 
@@ -324,8 +336,8 @@ impl Shared {
         index
     }
 
-    fn pass(&self, gate: Gate) -> MutexGuard<'_, State> {
-        let held = |state: &mut State| state.gate == gate && !state.closing;
+    fn pass(&self, gate: Gate, index: usize) -> MutexGuard<'_, State> {
+        let held = |state: &mut State| state.gate == gate && state.lost <= index && !state.closing;
         self.changed
             .wait_while(self.lock(), held)
             .expect("no panic")

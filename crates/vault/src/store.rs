@@ -120,6 +120,7 @@ impl Vault {
         if self.is_outdated(&sealer) {
             return Err(VaultError::KeyWrong(self.paths.key()));
         }
+        self.check_sealer(&sealer)?;
         *self.sealer.borrow_mut() = Some(sealer);
         Ok(())
     }

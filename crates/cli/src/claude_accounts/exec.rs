@@ -32,12 +32,9 @@ pub(crate) fn run(args: &ExecArgs, context: &Context) -> Result<(), CliError> {
     let directory = std::env::current_dir().unwrap_or_default();
     let search_path = context.environment.get(Variable::Path);
     let program = find_client(Some(&PathBuf::from(program)), search_path, &directory, None)?;
-    let kind = match args.inject {
-        Inject::Env => None,
-        Inject::Auto | Inject::View => {
-            let client = services::client(context, None)?;
-            session::session_kind(services::view_support(context, &client)?)
-        }
+    let kind = match (account.auth_type, args.inject) {
+        (model::AuthType::ApiKey, _) | (_, Inject::Env) => None,
+        (_, inject) => session::session_kind(context, &services::client(context, None)?, inject)?,
     };
     let ready = session::make_ready(context, &vault, account, session::margin(kind))?;
     let prepared = match kind {

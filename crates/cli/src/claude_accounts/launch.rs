@@ -7,7 +7,7 @@ use super::context::Context;
 use super::selection::{current_directory, select_for_launch};
 use super::services;
 use super::session::{self, Inject, Prepared, Ready};
-use crate::error::{CliError, Kind};
+use crate::error::CliError;
 
 /// Start Claude Code with an account
 ///
@@ -38,14 +38,8 @@ pub(crate) fn run(args: &LaunchArgs, context: &Context) -> Result<(), CliError> 
     let client = services::client(context, args.claude.as_deref())?;
     let kind = match (account.auth_type, args.inject) {
         (model::AuthType::ApiKey, _) | (_, Inject::Env) => None,
-        (_, Inject::Auto | Inject::View) => {
-            session::session_kind(services::view_support(context, &client)?)
-        }
+        (_, inject) => session::session_kind(context, &client, inject)?,
     };
-    if args.inject == Inject::View && kind.is_none() && account.auth_type == model::AuthType::OAuth
-    {
-        return Err(no_view(&client));
-    }
     let ready = session::make_ready(context, &vault, account, session::margin(kind))?;
     session::warn_of_rival_settings(context)?;
     let prepared = prepare(context, &vault, &ready, kind)?;
@@ -62,12 +56,4 @@ fn prepare(
         (Some(kind), Credential::Login(_)) => session::in_view(context, vault, ready, kind),
         _ => Ok(session::in_environment(ready)),
     }
-}
-
-fn no_view(client: &std::path::Path) -> CliError {
-    CliError::new(
-        Kind::CannotExecute,
-        format!("{} cannot be given a view", client.display()),
-        "Use --inject env, or a newer client; `claude-accounts doctor --fix` asks the client again.",
-    )
 }

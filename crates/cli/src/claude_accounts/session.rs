@@ -181,12 +181,25 @@ pub(crate) fn in_view(
     })
 }
 
-/// The kind of session for a client that takes views in this way.
-pub(crate) fn session_kind(support: ViewSupport) -> Option<SessionKind> {
-    match support {
-        ViewSupport::SecureStorage => Some(SessionKind::SecureStorage),
-        ViewSupport::ConfigDirectory => Some(SessionKind::ConfigDirectory),
-        ViewSupport::Neither => None,
+/// The kind of session for a login in this client; `None` where its token goes into the
+/// environment.
+///
+/// # Errors
+/// If a view was asked for and the client can be given none.
+pub(crate) fn session_kind(
+    context: &Context,
+    client: &Path,
+    inject: Inject,
+) -> Result<Option<SessionKind>, CliError> {
+    match services::view_support(context, client)? {
+        ViewSupport::SecureStorage => Ok(Some(SessionKind::SecureStorage)),
+        ViewSupport::ConfigDirectory => Ok(Some(SessionKind::ConfigDirectory)),
+        ViewSupport::Neither if inject == Inject::View => Err(CliError::new(
+            Kind::CannotExecute,
+            format!("{} cannot be given a view", client.display()),
+            "Use --inject env, or a newer client; `claude-accounts doctor --fix` asks the client again.",
+        )),
+        ViewSupport::Neither => Ok(None),
     }
 }
 

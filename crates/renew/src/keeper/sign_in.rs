@@ -68,13 +68,13 @@ pub(crate) fn keep(
             Some(store(vault, &account, &document, &identity)?)
         }
     };
-    // The client may have replaced it meanwhile: then it is looked at again.
-    if kept != Some(Kept::InHistory) && login_in(session).as_ref() == Some(&document) {
-        let unsealed = vault.unseal(&vault.get(&id)?)?;
-        if let Some(present) = unsealed.login() {
-            session.write_view(present)?;
-            session::publish(runtime, &id, present);
-        }
+    let unsealed = vault.unseal(&vault.get(&id)?)?;
+    if let (true, Some(present)) = (kept != Some(Kept::InHistory), unsealed.login()) {
+        // The client may have replaced it meanwhile: then it stays and is looked at again.
+        session.write_view_over(present, |there| {
+            *there == document || session::may_be_replaced(there)
+        })?;
+        session::publish(runtime, &id, present);
     }
     drop(lease);
     Ok(kept.map_or(Progress::Nothing, Progress::Kept))

@@ -14,6 +14,8 @@ use std::time::Duration;
 use testkit::{Process, wait_until};
 use vault::{VaultKey, VaultPaths};
 
+type Hook = Box<dyn Fn(&std::path::Path) + Send>;
+
 /// What a keeper of a test is started with. Unlike [`KeeperOptions`] it can go to a thread.
 pub(crate) struct Start {
     pub(crate) paths: VaultPaths,
@@ -23,7 +25,7 @@ pub(crate) struct Start {
     pub(crate) url: TokenUrl,
     pub(crate) linger: Duration,
     pub(crate) lock_patience: Duration,
-    pub(crate) on_session_end: Option<Box<dyn Fn(&std::path::Path) + Send>>,
+    pub(crate) on_session_end: Option<Hook>,
 }
 
 impl Start {
@@ -152,7 +154,7 @@ impl Client {
         let view = session.view_directory().join(".credentials.json");
         session.keep();
         // Without a keeper the session waits for one.
-        drop(format!("{}", wake_keeper(&place.runtime)));
+        let _kept = wake_keeper(&place.runtime);
         Self { process, view }
     }
 
@@ -188,7 +190,7 @@ impl Client {
 
     pub(crate) fn end(mut self) {
         drop(self.process.take_stdin());
-        drop(self.process.wait(PATIENCE));
+        assert!(self.process.wait(PATIENCE).success());
     }
 }
 
