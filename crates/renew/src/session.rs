@@ -408,3 +408,73 @@ fn rename(from: &Path, to: &Path) -> Result<(), VaultError> {
         source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Secret, Timestamp};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use vault::VaultPaths;
+
+    fn login(access: &str, refresh: &str) -> CredentialDocument {
+        let end = Some(Timestamp::from_millis(1_790_000_000_000));
+        CredentialDocument::from_tokens(&Secret::new(access), &Secret::new(refresh), end)
+    }
+
+    fn session(directory: &Path) -> Session {
+        let runtime = RuntimeDirectory::locate(None, &VaultPaths::new(directory));
+        let id = AccountId::from_stored("acc_a");
+        let first = login("sk-ant-oat01-FAKEfirst", "sk-ant-ort01-FAKEfirst");
+        let kind = SessionKind::SecureStorage;
+        NewSession::create(&runtime, &id, kind, &first)
+            .unwrap()
+            .keep();
+        Session::all(&runtime).remove(0)
+    }
+
+    #[test]
+    fn a_view_holds_no_refresh_token_and_nothing_is_left_beside_it() {
+        let home = tempfile::tempdir().unwrap();
+        let session = session(home.path());
+        let next = login("sk-ant-oat01-FAKEnext", "sk-ant-ort01-FAKEnext");
+        session.write_view(&next).unwrap();
+        assert!(session.shows(&next));
+        assert!(session.read_view().unwrap().refresh_token().is_empty());
+        assert_eq!(fs::read_dir(session.view_directory()).unwrap().count(), 1);
+    }
+
+    /// The client puts a login there at every moment of our writing.
+    #[test]
+    fn a_login_is_not_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let session = session(home.path());
+        let done = AtomicBool::new(false);
+        let wait = |condition: &dyn Fn() -> bool| while !condition() {};
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0_u32.. {
+                    if done.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    let token = format!("sk-ant-oat01-FAKE{number}");
+                    session.write_view(&login(&token, "")).unwrap();
+                }
+            });
+            let client = session.view_directory().join("by-the-client");
+            for number in 0..2000 {
+                let signed_in = login("sk-ant-oat01-FAKEx", &format!("sk-ant-ort01-FAKE{number}"));
+                durable::replace_volatile(&client, &signed_in.to_bytes(), 0o600).unwrap();
+                fs::rename(&client, session.view()).unwrap();
+                wait(&|| session.read_view().as_ref() == Some(&signed_in));
+                // Logged out: there are views again.
+                fs::remove_file(session.view()).unwrap_or_default();
+                wait(&|| {
+                    session
+                        .read_view()
+                        .is_some_and(|view| may_be_replaced(&view))
+                });
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+    }
+}

@@ -424,59 +424,6 @@ fn a_sign_in_of_somebody_else_is_kept_aside_and_left_alone() {
     client.wait_for(&place.server.current("work").0);
 }
 
-/// The client puts a login there while the keeper and others write views all the time.
-#[test]
-fn a_sign_in_is_never_written_over() {
-    let place = Place::new();
-    let (keeper, id, client) = kept(&place);
-    place.vault.mark_refused(&id, "for a test").unwrap();
-    let renewer = place.renewer();
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let vault = support::open(&place.paths);
-            while !done.load(std::sync::atomic::Ordering::SeqCst) {
-                // Damage for the keeper to mend, and a publication of what the vault has.
-                if client
-                    .read()
-                    .is_none_or(|view| view.refresh_token().is_empty())
-                {
-                    let garbage = client.view.with_file_name("garbage.tmp");
-                    support::write(&garbage, b"garbage");
-                    let exchange = rustix::fs::RenameFlags::EXCHANGE;
-                    let (cwd, view) = (rustix::fs::CWD, &client.view);
-                    drop(rustix::fs::renameat_with(
-                        cwd, &garbage, cwd, view, exchange,
-                    ));
-                    let replaced = fs::read(&garbage).unwrap_or_default();
-                    // What the client put there in between goes back: this is the damage, not the test.
-                    if String::from_utf8_lossy(&replaced).contains("refreshToken") {
-                        fs::rename(&garbage, view).unwrap();
-                    }
-                }
-                drop(renewer.renew(&vault, &id, renew::Want::Left(Duration::ZERO)));
-            }
-        });
-        for round in 0..40 {
-            let (_, refresh) = sign_in(&place, &client, &format!("again{round}"));
-            wait_until("the login in the vault", PATIENCE, || {
-                let history = place.vault.history(&place.get(&id)).unwrap();
-                let documents = history.iter().filter_map(|one| one.document.as_ref());
-                documents
-                    .into_iter()
-                    .any(|one| one.refresh_token().expose() == refresh)
-            });
-            // The session gets a view of it, or keeps it where the account is not in need.
-            place.vault.mark_refused(&id, "for a test").unwrap();
-            if round % 2 == 0 {
-                fs::remove_file(&client.view).unwrap_or_default();
-            }
-        }
-        done.store(true, std::sync::atomic::Ordering::SeqCst);
-    });
-    drop(keeper);
-}
-
 /// The client has written the tokens and not yet whose they are.
 #[test]
 fn an_identity_is_not_believed_before_the_client_can_have_written_it() {

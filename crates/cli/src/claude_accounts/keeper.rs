@@ -216,6 +216,15 @@ fn unlocked_key(context: &Context) -> Result<Option<VaultKey>, CliError> {
     }
 }
 
+/// Lets running sessions have a changed login now. Without a keeper there is nobody to be told.
+///
+/// # Errors
+/// If nobody says where the vault is.
+pub(crate) fn tell_of_change(context: &Context) -> Result<(), CliError> {
+    let _told: bool = wake_keeper(&services::runtime(context)?);
+    Ok(())
+}
+
 /// Knocks at the keeper, and starts one if nobody answers.
 ///
 /// # Errors

@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use model::{AccountName, AuthType, CredentialDocument, Identity};
-use renew::{ClientFiles, ClientLogin, Lease, read_login, wake_keeper};
+use renew::{ClientFiles, ClientLogin, Lease, read_login};
 use vault::{Account, Cause, NewAccount, NewLogin, Vault, VaultError};
 
 use super::context::Context;
-use super::{install, services, sign_in};
+use super::{install, keeper, services, sign_in};
 use crate::error::{CliError, Kind};
 use crate::time;
 
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &LoginArgs, context: &Context) -> Result<(), CliError> {
             warn_of_other_identity(context, &vault, &account, &found.identity)?;
             replace(context, &vault, &account, found)
         }
-        None => add(context, &vault, &args.name, found),
+        None => add(context, &vault, &args.name, &found),
     }
 }
 
@@ -235,12 +235,10 @@ fn replace(
         &login.document,
         &login.identity,
     )?;
-    // Running sessions get the new login now, if there is a keeper; else nothing waits for it.
-    let _ = wake_keeper(&services::runtime(context)?);
-    Ok(())
+    keeper::tell_of_change(context)
 }
 
-fn add(context: &Context, vault: &Vault, name: &str, found: Found) -> Result<(), CliError> {
+fn add(context: &Context, vault: &Vault, name: &str, found: &Found) -> Result<(), CliError> {
     let account = NewAccount {
         login: Some(found.document.clone()),
         identity: found.identity.clone(),

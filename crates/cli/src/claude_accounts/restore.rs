@@ -1,8 +1,8 @@
 use model::printable;
-use renew::{Lease, wake_keeper};
+use renew::Lease;
 
 use super::context::Context;
-use super::services;
+use super::keeper;
 use crate::error::CliError;
 
 /// Make an earlier generation of a login the present one
@@ -33,8 +33,7 @@ pub(crate) fn run(args: &RestoreArgs, context: &Context) -> Result<(), CliError>
     let lease = Lease::acquire(vault.paths(), &account.id, &account.name)?;
     let present = vault.restore(&vault.get(&account.id)?, number)?;
     drop(lease);
-    // Running sessions get it now, if there is a keeper; else nothing waits for it.
-    let _ = wake_keeper(&services::runtime(context)?);
+    keeper::tell_of_change(context)?;
     let name = printable(&account.name);
     context.output.note(&format!(
         "{name} has generation {number} again, as generation {present}"
