@@ -7,6 +7,7 @@
 )]
 
 use end_to_end::{HOURS_8, LIMIT, Machine, Session, read_json};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -348,7 +349,7 @@ fn the_keeper_takes_over_no_secret_and_no_file_of_whoever_started_it() {
         .args(["-c", line])
         .env("HELD", &held)
         .env("PROGRAM", testkit::programs::path("claude-accounts"));
-    let mut session = Process::spawn_talking(command);
+    let session = Process::spawn_talking(command);
     assert_eq!(session.wait_for_line(0, LIMIT), "ready");
     assert!(
         open_files(session.id()).contains(&held),
@@ -387,16 +388,18 @@ fn a_damaged_view_is_mended() {
     machine.wait_for_kept_sessions(1);
     let view = view_of(&machine, &session);
     let blanked = json!({"claudeAiOauth": {"accessToken": "", "refreshToken": "", "expiresAt": 0, "scopes": []}});
+    // Each with one call: the keeper mends at once, also between two.
+    let aside = machine.home.root().join("aside");
     let damages: [&dyn Fn(); 6] = [
         &|| fs::remove_file(&view).unwrap(),
         &|| fs::write(&view, "").unwrap(),
         &|| fs::write(&view, "{broken").unwrap(),
         &|| fs::write(&view, blanked.to_string()).unwrap(),
         &|| {
-            fs::remove_file(&view).unwrap();
-            fs::create_dir(&view).unwrap();
+            fs::create_dir(&aside).unwrap();
+            renameat_with(CWD, &aside, CWD, &view, RenameFlags::EXCHANGE).unwrap();
         },
-        &|| fs::remove_dir_all(view.parent().unwrap()).unwrap(),
+        &|| fs::rename(view.parent().unwrap(), aside.with_extension("view")).unwrap(),
     ];
     for damage in damages {
         damage();
@@ -495,22 +498,9 @@ fn a_vault_behind_a_passphrase_is_opened_once_and_kept() {
     );
     drop(Ran::of(wrong).code(5));
     assert!(machine.launches().is_empty());
-    // Standard input is the passphrase's here, so the client is one that waits for something else.
-    let fifo = machine.home.root().join("fifo");
-    drop(
-        Ran::of({
-            let mut make = machine.home.command("mkfifo");
-            make.arg(&fifo);
-            make
-        })
-        .success(),
-    );
-    let launch = ["launch", "work", "--claude", "claude", "--", "-p", "hello"];
-    let launched = Ran::of(with_passphrase(
-        machine.home.claude_accounts_command(&launch),
-        passphrase,
-    ))
-    .success();
+    let launch = ["launch", "work", "--", "-p", "hello"];
+    let launched = with_passphrase(machine.home.claude_accounts_command(&launch), passphrase);
+    let launched = Ran::of(launched).success();
     assert_eq!(launched.stdout, "pong\n");
     assert!(
         !machine
@@ -526,7 +516,7 @@ fn a_keeper_of_a_vault_behind_a_passphrase_renews() {
     let machine = protected_machine(passphrase);
     let file = machine.home.root().join("passphrase");
     testkit::documents::write_private(&file, format!("{passphrase}\n"));
-    let line = r#"exec 9<"$FILE" CLAUDE_ACCOUNTS_PASSPHRASE_FD=9; export CLAUDE_ACCOUNTS_PASSPHRASE_FD; exec "$PROGRAM" "$@""#;
+    let line = r#"exec 9<"$FILE"; CLAUDE_ACCOUNTS_PASSPHRASE_FD=9; export CLAUDE_ACCOUNTS_PASSPHRASE_FD; exec "$PROGRAM" "$@""#;
     let command = |arguments: &[&str]| {
         let mut command = machine.home.command("bash");
         command.args(["-c", line, "bash"]).args(arguments);

@@ -634,12 +634,12 @@ fn sweep_renewals(in_client_file: bool, at_least: usize) {
 
 #[test]
 fn at_each_step_of_a_renewal() {
-    sweep_renewals(false, 40);
+    sweep_renewals(false, 30);
 }
 
 #[test]
 fn at_each_step_of_a_renewal_of_the_users_own_login() {
-    sweep_renewals(true, 50);
+    sweep_renewals(true, 40);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! `terminal` print; nothing else may.
 
 pub mod claude_accounts;
+mod descriptors;
 pub mod environment;
 pub mod error;
 mod input;

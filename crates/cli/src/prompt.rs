@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use model::Secret;
 use vault::{Unlock, VaultError};
 use zeroize::Zeroizing;
 
+use crate::descriptors;
 use crate::environment::{Environment, Variable};
 use crate::error::{CliError, Kind};
 use crate::terminal::{self, Echo};
@@ -29,6 +31,17 @@ impl Prompt {
         Self {
             no_input,
             descriptor: descriptor.map(|text| text.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Keeps the descriptor of the passphrase from programs that are started from now on.
+    pub(crate) fn withhold_passphrase(&self) {
+        let number = self
+            .descriptor
+            .as_deref()
+            .and_then(|text| text.parse::<RawFd>().ok());
+        if let Some(number) = number {
+            descriptors::close_on_exec(|open| open == number);
         }
     }
 

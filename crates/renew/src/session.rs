@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use model::{AccountId, CredentialDocument, DOCUMENT_LIMIT};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use vault::{VaultError, durable};
 use zeroize::Zeroizing;
@@ -238,44 +239,57 @@ impl Session {
         login: &CredentialDocument,
         may_go: impl Fn(&CredentialDocument) -> bool,
     ) -> Result<(), VaultError> {
-        const ATTEMPTS: usize = 4;
+        const ATTEMPTS: usize = 8;
+        let stays = |bytes: &[u8]| {
+            CredentialDocument::parse(bytes).is_ok_and(|document| !may_go(&document))
+        };
         let mut there = Self::read_bytes(&self.view());
+        if stays(&there) {
+            return Ok(());
+        }
+        let mut next = view_over(&there, login);
         for _attempt in 0..ATTEMPTS {
-            if CredentialDocument::parse(&there).is_ok_and(|document| !may_go(&document)) {
-                return self.exchange(&there).map(drop);
-            }
-            let view = match CredentialDocument::parse_any(&there) {
-                Ok(document) => document.with_login_of(&login.view()),
-                Err(_) => login.view(),
-            };
-            let replaced = self.exchange(&Zeroizing::new(view.to_bytes()))?;
+            let replaced = self.exchange(&next)?;
             if replaced == there {
                 break;
             }
-            there = replaced;
+            there = next;
+            next = match stays(&replaced) {
+                true => replaced,
+                false => view_over(&replaced, login),
+            };
         }
         Ok(())
     }
 
     /// Puts `bytes` where the view is and gives what was there; nothing if that was no file.
     fn exchange(&self, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        const ATTEMPTS: usize = 8;
         let (view, random) = (self.view(), getrandom::u32());
         let random = random.map_err(|_| VaultError::Random)?;
         let other = view.with_file_name(format!(".credentials.json.{random:08x}.tmp"));
         durable::replace_volatile(&other, bytes, 0o600)?;
-        match renameat_with(CWD, &other, CWD, &view, RenameFlags::EXCHANGE) {
-            Ok(()) => {
-                let replaced = Self::read_bytes(&other);
-                remove_any(&other);
-                Ok(replaced)
+        for _attempt in 0..ATTEMPTS {
+            let rename = |flags| renameat_with(CWD, &other, CWD, &view, flags);
+            match rename(RenameFlags::EXCHANGE) {
+                Ok(()) => {
+                    let replaced = Self::read_bytes(&other);
+                    remove_any(&other);
+                    return Ok(replaced);
+                }
+                Err(Errno::NOENT) => {}
+                // A file system that cannot.
+                Err(_) => break,
             }
-            // Nothing is there, or the file system cannot exchange.
-            Err(_) => {
-                let replaced = Self::read_bytes(&view);
-                rename(&other, &view).inspect_err(|_| remove_any(&other))?;
-                Ok(replaced)
+            match rename(RenameFlags::NOREPLACE) {
+                Ok(()) => return Ok(Zeroizing::default()),
+                Err(Errno::EXIST) => {}
+                Err(_) => break,
             }
         }
+        let replaced = Self::read_bytes(&view);
+        rename(&other, &view).inspect_err(|_| remove_any(&other))?;
+        Ok(replaced)
     }
 
     fn read_bytes(path: &Path) -> Zeroizing<Vec<u8>> {
@@ -328,6 +342,15 @@ impl Session {
         let record = serde_json::to_vec(&self.record).expect("plain strings and numbers serialise");
         durable::replace_volatile(&self.directory.join(RECORD), &record, 0o600)
     }
+}
+
+/// The view of `login` with whatever else is in the file that it replaces.
+fn view_over(there: &[u8], login: &CredentialDocument) -> Zeroizing<Vec<u8>> {
+    let view = match CredentialDocument::parse_any(there) {
+        Ok(document) => document.with_login_of(&login.view()),
+        Err(_) => login.view(),
+    };
+    Zeroizing::new(view.to_bytes())
 }
 
 /// Puts a login into every view of an account.
@@ -449,7 +472,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let session = session(home.path());
         let done = AtomicBool::new(false);
-        let wait = |condition: &dyn Fn() -> bool| while !condition() {};
+        let limit = Duration::from_secs(60);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for number in 0_u32.. {
@@ -461,11 +484,13 @@ mod tests {
                 }
             });
             let client = session.view_directory().join("by-the-client");
-            for number in 0..2000 {
+            for number in 0..300 {
                 let signed_in = login("sk-ant-oat01-FAKEx", &format!("sk-ant-ort01-FAKE{number}"));
                 durable::replace_volatile(&client, &signed_in.to_bytes(), 0o600).unwrap();
                 fs::rename(&client, session.view()).unwrap();
-                wait(&|| session.read_view().as_ref() == Some(&signed_in));
+                testkit::wait_until("the login in its place", limit, || {
+                    session.read_view().as_ref() == Some(&signed_in)
+                });
                 // Logged out: there are views again.
                 fs::remove_file(session.view()).unwrap_or_default();
                 wait(&|| {

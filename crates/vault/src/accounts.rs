@@ -110,7 +110,7 @@ impl Vault {
                 .connection()
                 .prepare_cached("SELECT id, name FROM accounts ORDER BY created_at, rowid")?;
             let rows = statement.query_map([], |row| {
-                Ok((AccountId::from_stored(text(row, "id")?), text(row, "name")?))
+                Ok((AccountId::from_stored(text(row, 0)?), text(row, 1)?))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
@@ -296,7 +296,7 @@ fn refuse_taken(
 ) -> Result<(), TakenError> {
     let read = || {
         let mut statement = connection.prepare("SELECT id, name FROM accounts")?;
-        let rows = statement.query_map([], |row| Ok((text(row, "id")?, text(row, "name")?)))?;
+        let rows = statement.query_map([], |row| Ok((text(row, 0)?, text(row, 1)?)))?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     };
     let taken = read().map_err(TakenError::Database)?;

@@ -102,39 +102,40 @@ impl Unsealed {
 }
 
 impl Account {
-    /// The columns that [`Account::from_row`] reads.
+    /// The columns that [`Account::from_row`] reads, by their places: to look up their names
+    /// would take longer than all the rest.
     pub(crate) const COLUMNS: &str = "id, name, auth_type, api_key_enc, access_token_enc, refresh_token_enc,
         expires_at, created_at, last_used, document_enc, identity_enc, environment_enc, generation, obtained_at,
         lifetime, refused_reason, refused_expiry, renewed_at, attempt";
 
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let stored_expiry = integer(row, "expires_at")?;
+        let stored_expiry = integer(row, 6)?;
         Ok(Self {
-            id: AccountId::from_stored(text(row, "id")?),
-            name: text(row, "name")?,
-            auth_type: AuthType::from_stored(&text(row, "auth_type")?).unwrap_or(AuthType::OAuth),
+            id: AccountId::from_stored(text(row, 0)?),
+            name: text(row, 1)?,
+            auth_type: AuthType::from_stored(&text(row, 2)?).unwrap_or(AuthType::OAuth),
             expires_at: Timestamp::from_stored_expiry(stored_expiry),
-            obtained_at: moment(row, "obtained_at")?,
-            lifetime: u64::try_from(integer(row, "lifetime")?)
+            obtained_at: moment(row, 13)?,
+            lifetime: u64::try_from(integer(row, 14)?)
                 .ok()
                 .filter(|&ms| ms > 0)
                 .map(Duration::from_millis),
             state: state(
-                text(row, "refused_reason")?,
-                integer(row, "refused_expiry")? == stored_expiry,
+                text(row, 15)?,
+                integer(row, 16)? == stored_expiry,
             ),
-            generation: integer(row, "generation")?,
-            renewed_at: moment(row, "renewed_at")?,
-            attempt: Attempt::from_stored(&text(row, "attempt")?),
-            created_at: text(row, "created_at")?,
-            last_used: Some(text(row, "last_used")?).filter(|text| !text.is_empty()),
+            generation: integer(row, 12)?,
+            renewed_at: moment(row, 17)?,
+            attempt: Attempt::from_stored(&text(row, 18)?),
+            created_at: text(row, 7)?,
+            last_used: Some(text(row, 8)?).filter(|text| !text.is_empty()),
             sealed: SealedParts {
-                api_key: text(row, "api_key_enc")?,
-                access_token: text(row, "access_token_enc")?,
-                refresh_token: text(row, "refresh_token_enc")?,
-                document: text(row, "document_enc")?,
-                identity: text(row, "identity_enc")?,
-                environment: text(row, "environment_enc")?,
+                api_key: text(row, 3)?,
+                access_token: text(row, 4)?,
+                refresh_token: text(row, 5)?,
+                document: text(row, 9)?,
+                identity: text(row, 10)?,
+                environment: text(row, 11)?,
             },
         })
     }
@@ -281,7 +282,7 @@ fn state(reason: String, still_the_refused_login: bool) -> LoginState {
 
 /// SQLite columns hold any type whatever they were declared as: one odd value must not hide a
 /// whole list.
-pub(crate) fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
+pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
             String::from_utf8_lossy(bytes).into_owned()
@@ -292,7 +293,7 @@ pub(crate) fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
     })
 }
 
-fn integer(row: &Row<'_>, column: &str) -> rusqlite::Result<i64> {
+fn integer(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(number) => number,
         ValueRef::Real(number) => number as i64,
@@ -304,7 +305,7 @@ fn integer(row: &Row<'_>, column: &str) -> rusqlite::Result<i64> {
     })
 }
 
-fn moment(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(Some(integer(row, column)?)
         .filter(|&ms| ms > 0)
         .map(Timestamp::from_millis))

@@ -193,7 +193,7 @@ impl Vault {
                 "UPDATE {table} SET {column} = ?2 WHERE rowid = ?1"
             ))?;
             let sealed = read.query_map([], |row| {
-                Ok((row.get::<_, i64>(0)?, record::text(row, column)?))
+                Ok((row.get::<_, i64>(0)?, record::text(row, 1)?))
             })?;
             for row in sealed.collect::<rusqlite::Result<Vec<_>>>()? {
                 if let Some(secret) = old.open(&row.1) {

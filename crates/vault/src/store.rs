@@ -379,7 +379,7 @@ impl Vault {
                 FROM accounts WHERE sealed <> '' ORDER BY rowid DESC LIMIT 8";
             let mut statement = self.connection.prepare(statement)?;
             statement
-                .query_map([], |row| record::text(row, "sealed"))?
+                .query_map([], |row| record::text(row, 0))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| self.database_error(source))

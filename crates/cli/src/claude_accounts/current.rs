@@ -4,10 +4,10 @@ use super::context::Context;
 use super::selection::{current_directory, select};
 use crate::error::CliError;
 
-/// Show which account a plain `launch` here takes, and why
+/// Show which account counts here, and why
 ///
-/// That is the account of the session around it, else the one that this directory or the nearest
-/// one above it is bound to, else the default.
+/// Inside a session that is its account. Elsewhere it is the one that a plain `launch` takes: that
+/// of this directory or the nearest one above it that is bound to one, else the default.
 #[derive(clap::Args)]
 pub(crate) struct CurrentArgs {
     /// Print JSON, for programs

@@ -1,16 +1,18 @@
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use model::Secret;
+use model::{AccountId, Secret};
+use renew::Lease;
 use serde_json::{Value, json};
 use vault::{
-    AgeUnlock, ConflictPolicy, EXPORT_LIMIT, ImportAction, ImportEntry, is_age_file,
+    AgeUnlock, ConflictPolicy, EXPORT_LIMIT, ImportAction, ImportEntry, Vault, is_age_file,
     needs_passphrase, open_age_file, parse_import, plan_import,
 };
 use zeroize::Zeroizing;
 
 use super::context::Context;
-use super::install;
+use super::{install, keeper};
 use crate::error::{CliError, Kind};
 use crate::input;
 use crate::table::Table;
@@ -75,8 +77,12 @@ pub(crate) fn run(args: &ImportArgs, context: &Context) -> Result<(), CliError> 
     let actions = if args.dry_run {
         plan(context, entries, policy)?
     } else {
-        let actions = context.open_or_create_vault()?.import(&entries, policy)?;
+        let vault = context.open_or_create_vault()?;
+        let leases = leases(&vault, &entries, policy)?;
+        let actions = vault.import(&entries, policy)?;
+        drop(leases);
         install::follow(context);
+        keeper::tell_of_change(context)?;
         actions
     };
     report(args, context, &actions)
@@ -103,6 +109,27 @@ fn open(
     let identity = input::read(file, IDENTITY_LIMIT)?;
     let identity = Secret::new(String::from_utf8_lossy(&identity));
     Ok(open_age_file(sealed, &AgeUnlock::Identities(&identity))?)
+}
+
+/// Nobody renews a login while it is replaced. Taken in one order, so that two imports cannot wait
+/// for each other.
+fn leases(
+    vault: &Vault,
+    entries: &[ImportEntry],
+    policy: ConflictPolicy,
+) -> Result<Vec<Lease>, CliError> {
+    if policy != ConflictPolicy::Replace {
+        return Ok(Vec::new());
+    }
+    let named: HashSet<String> = entries
+        .iter()
+        .map(|entry| entry.name.as_str().to_lowercase())
+        .collect();
+    let mut replaced = vault.names()?;
+    replaced.retain(|(_, name)| named.contains(&name.to_lowercase()));
+    replaced.sort();
+    let acquire = |(id, name): &(AccountId, String)| Ok(Lease::acquire(vault.paths(), id, name)?);
+    replaced.iter().map(acquire).collect()
 }
 
 fn plan(

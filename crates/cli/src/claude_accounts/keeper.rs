@@ -15,6 +15,7 @@ use vault::{Protection, Vault, VaultKey};
 use super::context::Context;
 use super::keeper_log::KeeperLog;
 use super::services;
+use crate::descriptors;
 use crate::environment::Variable;
 use crate::error::{CliError, Kind};
 use crate::table::Table;
@@ -257,6 +258,8 @@ pub(crate) fn ensure_running(context: &Context, vault: &Vault) -> Result<(), Cli
 fn start(context: &Context, args: &RunArgs) -> Result<(), CliError> {
     // Away from the terminal: its hang-up and its Ctrl-C are not meant for the keeper.
     rustix::process::setsid().ok();
+    // A lock on a file of the caller's would last as long as the keeper.
+    descriptors::close_on_exec(|_| true);
     let mut command = background(context, "run", args.key_stdin)?;
     if args.key_stdin {
         command.stdin(Stdio::inherit());

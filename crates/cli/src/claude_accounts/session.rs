@@ -234,6 +234,7 @@ impl Prepared {
             &ready.unsealed.environment,
             &ready.account.name,
         )?;
+        context.prompt.withhold_passphrase();
         vault.touch(&ready.account.id);
         let failure = replace_process(program, arguments, environment);
         vault.restore_last_used(&ready.account);

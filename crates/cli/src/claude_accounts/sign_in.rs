@@ -58,6 +58,7 @@ fn run_client(
         signal_hook::consts::SIGHUP,
     ]
     .map(|signal| signal_hook::flag::register(signal, Arc::clone(&ignored)));
+    context.prompt.withhold_passphrase();
     let status = Command::new(client)
         .args(["auth", "login"])
         .env_clear()

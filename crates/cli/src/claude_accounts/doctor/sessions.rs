@@ -20,7 +20,7 @@ pub(super) fn look(context: &Context) -> Result<Vec<Finding<'_>>, CliError> {
         (None, 0) => {}
         (None, count) => findings.push(no_keeper(context, count)),
         (Some(_), count) => {
-            findings.push(Finding::good(format!("a keeper keeps {count} sessions")))
+            findings.push(Finding::good(format!("a keeper keeps {count} sessions")));
         }
     }
     Ok(findings)
