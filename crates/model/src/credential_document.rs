@@ -51,6 +51,9 @@ pub enum DocumentError {
     /// A key holds something of the wrong type.
     #[error("`claudeAiOauth.{0}` has the wrong type")]
     WrongType(&'static str),
+    /// A token with a blank, a control character or a letter that no HTTP header can carry (RFC 9110, section 5.5).
+    #[error("`claudeAiOauth.{0}` has a character in it that no token has")]
+    NotAToken(&'static str),
 }
 
 impl CredentialDocument {
@@ -264,6 +267,10 @@ impl CredentialDocument {
         for key in [ACCESS_TOKEN, REFRESH_TOKEN] {
             if !matches!(login.get(key), None | Some(Value::Null | Value::String(_))) {
                 return Err(DocumentError::WrongType(key));
+            }
+            let token = login.get(key).and_then(Value::as_str).unwrap_or_default();
+            if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(DocumentError::NotAToken(key));
             }
         }
         if !matches!(

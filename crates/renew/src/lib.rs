@@ -1,6 +1,7 @@
 //! Renewing logins: one request per renewal, whoever asks, and its answer in every view.
 //!
-//! `renew` reads no environment variable and prints nothing. It spends a refresh token only while
+//! `renew` prints nothing and reads no environment variable, but for what the HTTP library does
+//! (`endpoint`). It spends a refresh token only while
 //! it holds the account's lease, with the spending noted in the vault and space for the answer
 //! set aside.
 

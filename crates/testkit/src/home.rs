@@ -316,7 +316,9 @@ fn run_to_end(mut command: Command, input: Option<&[u8]>) -> Ran {
     });
     let (stdout, stderr) = (stdout.expect("a reader"), stderr.expect("a reader"));
     let Some(status) = status else {
-        panic!("{command:?} had not ended after {RUN_PATIENCE:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+        panic!(
+            "{command:?} had not ended after {RUN_PATIENCE:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        );
     };
     Ran {
         status,

@@ -22,14 +22,18 @@ pub mod poll;
 pub mod programs;
 pub mod skip;
 pub mod stand_in;
+pub mod terminal;
 pub mod token_book;
 mod token_exchange;
 pub mod token_server;
 
 pub use api_server::ApiServer;
 pub use home::{ClientCall, Ran, TestHome};
-pub use namespace::{Isolation, in_loopback_only, isolated, loopback_only_available, small_tmpfs};
+pub use namespace::{
+    Isolation, in_loopback_only, isolated, loopback_only_available, read_only, small_tmpfs,
+};
 pub use planted::PlantedSecrets;
 pub use poll::{Process, wait_until};
 pub use skip::skip;
+pub use terminal::Terminal;
 pub use token_server::{Mode, TokenServer};

@@ -5,7 +5,7 @@
 //! even after kill -9. Processes are not isolated: a daemon that the body leaves running outlives it.
 
 use crate::skip::skip_named;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::env;
 use std::ffi::CString;
@@ -196,4 +196,31 @@ pub fn small_tmpfs(bytes: u64) -> Result<TmpfsMount, String> {
     )
     .map_err(|error| format!("cannot mount a tmpfs: {error}"))?;
     Ok(TmpfsMount { directory })
+}
+
+/// A directory that nobody can write into, root included, until this is dropped.
+#[derive(Debug)]
+pub struct ReadOnly {
+    directory: PathBuf,
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        unmount(&self.directory, UnmountFlags::DETACH).ok();
+    }
+}
+
+/// Makes `directory` read-only with everything in it. Use it inside [`isolated`] with [`Isolation::MOUNTS`].
+///
+/// # Errors
+/// The reason why it cannot be had here: not root, mostly.
+pub fn read_only(directory: &Path) -> Result<ReadOnly, String> {
+    let explain = |error| format!("cannot make {} read-only: {error}", directory.display());
+    mount_bind(directory, directory).map_err(explain)?;
+    let mounted = ReadOnly {
+        directory: directory.to_owned(),
+    };
+    let flags = MountFlags::BIND | MountFlags::RDONLY;
+    mount_remount(directory, flags, c"").map_err(explain)?;
+    Ok(mounted)
 }

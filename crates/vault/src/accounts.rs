@@ -54,7 +54,7 @@ impl Vault {
         let read = || {
             let statement = format!(
                 "SELECT {} FROM accounts ORDER BY created_at, rowid",
-                Account::COLUMNS
+                Account::columns()
             );
             let mut statement = self.connection().prepare(&statement)?;
             statement
@@ -313,7 +313,7 @@ pub(crate) fn select(
 ) -> rusqlite::Result<Option<Account>> {
     let statement = format!(
         "SELECT {} FROM accounts WHERE {condition}",
-        Account::COLUMNS
+        Account::columns()
     );
     connection
         .prepare_cached(&statement)?

@@ -1,6 +1,7 @@
 //! Accounts as JSON: the array of the Python program, with our fields added.
 
 use model::{AccountName, AuthType, CredentialDocument, Identity, Secret, Timestamp};
+use serde::ser::{SerializeSeq as _, Serializer as _};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -9,6 +10,9 @@ use crate::{Account, Cause, Credential, NewAccount, Unsealed, Vault, VaultError}
 
 /// Largest import, in bytes: some ten thousand accounts.
 pub const EXPORT_LIMIT: usize = 64 * 1024 * 1024;
+
+/// What an account takes in an export, in bytes, with all that is usually known of it.
+const USUAL_ENTRY: usize = 2048;
 
 /// An account read from an import.
 pub type ImportEntry = NewAccount;
@@ -74,15 +78,22 @@ pub fn export_accounts(
     vault: &Vault,
     accounts: &[Account],
 ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let mut entries = Vec::with_capacity(accounts.len());
+    // Room for all, as a rule: a list that grows leaves copies of itself in memory.
+    let room = accounts.len() * USUAL_ENTRY + USUAL_ENTRY;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    let mut serializer = serde_json::Serializer::pretty(&mut *bytes);
+    let mut list = serializer
+        .serialize_seq(Some(accounts.len()))
+        .expect("memory takes all");
     for account in accounts {
-        let unsealed = vault.unseal(account)?;
-        entries.push(export_entry(account, &unsealed));
+        let mut entry = export_entry(account, &vault.unseal(account)?);
+        list.serialize_element(&entry)
+            .expect("JSON values serialise");
+        wipe(&mut entry);
     }
-    let mut bytes = serde_json::to_vec_pretty(&entries).expect("JSON values serialise");
+    list.end().expect("memory takes all");
     bytes.push(b'\n');
-    entries.iter_mut().for_each(wipe);
-    Ok(Zeroizing::new(bytes))
+    Ok(bytes)
 }
 
 fn export_entry(account: &Account, unsealed: &Unsealed) -> Value {
@@ -250,7 +261,7 @@ fn parse_environment(object: &Map<String, Value>) -> Result<Vec<(String, Secret)
         .as_object()
         .ok_or("its `environment` is not an object")?;
     let pair = |(name, value): (&String, &Value)| match value.as_str() {
-        Some(text) if crate::exchange::is_variable_name(name) => {
+        Some(text) if is_variable_name(name) && !text.contains('\0') => {
             Ok((name.clone(), Secret::new(text)))
         }
         _ => Err("its `environment` has a variable that is none".to_owned()),
@@ -275,6 +286,10 @@ pub fn is_variable_name(name: &str) -> bool {
 fn text<'value>(object: &'value Map<String, Value>, key: &str) -> Result<&'value str, String> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(""),
+        // No variable, and so no client, could be given it.
+        Some(Value::String(text)) if text.contains('\0') => {
+            Err(format!("its `{key}` contains a NUL"))
+        }
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err(format!("its `{key}` is not a text")),
     }

@@ -1,8 +1,8 @@
 //! What an import does to the accounts that are there: decided as a whole, done as a whole.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use model::{AccountName, NAME_LIMIT};
+use model::{AccountId, AccountName, NAME_LIMIT};
 
 use crate::{ImportEntry, Vault, VaultError};
 
@@ -96,6 +96,10 @@ impl Vault {
         self.write(|transaction, sealer| {
             let names = self.names()?;
             let taken: Vec<String> = names.iter().map(|(_, name)| name.clone()).collect();
+            let ids: HashMap<String, &AccountId> = names
+                .iter()
+                .map(|(id, name)| (name.to_lowercase(), id))
+                .collect();
             let actions = plan_import(&taken, entries.to_vec(), policy);
             for action in &actions {
                 match action {
@@ -104,11 +108,8 @@ impl Vault {
                         self.insert(transaction, sealer, entry)?;
                     }
                     ImportAction::Replace(entry) => {
-                        let same =
-                            |(_, name): &&(_, String)| AccountName::same(name, entry.name.as_str());
-                        let (id, _) = names
-                            .iter()
-                            .find(same)
+                        let id = ids
+                            .get(&entry.name.as_str().to_lowercase())
                             .ok_or_else(|| VaultError::Changed(entry.name.to_string()))?;
                         self.fill(transaction, sealer, id, entry)?;
                     }

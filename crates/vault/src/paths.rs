@@ -30,6 +30,11 @@ impl VaultPaths {
         self.directory.join("accounts.db")
     }
 
+    /// SQLite's write-ahead log of the database, 0600.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.directory.join("accounts.db-wal")
+    }
+
     /// The key, 0600: in the clear, wrapped by a passphrase, or a note that the keyring has it.
     #[must_use]
     pub fn key(&self) -> PathBuf {

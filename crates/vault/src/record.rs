@@ -102,40 +102,41 @@ impl Unsealed {
 }
 
 impl Account {
-    /// The columns that [`Account::from_row`] reads, by their places: to look up their names
-    /// would take longer than all the rest.
-    pub(crate) const COLUMNS: &str = "id, name, auth_type, api_key_enc, access_token_enc, refresh_token_enc,
-        expires_at, created_at, last_used, document_enc, identity_enc, environment_enc, generation, obtained_at,
-        lifetime, refused_reason, refused_expiry, renewed_at, attempt";
+    /// The columns that [`Account::from_row`] reads, for a statement.
+    pub(crate) fn columns() -> String {
+        COLUMNS.join(", ")
+    }
 
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let stored_expiry = integer(row, 6)?;
+        let stored_expiry = integer(row, const { place("expires_at") })?;
         Ok(Self {
-            id: AccountId::from_stored(text(row, 0)?),
-            name: text(row, 1)?,
-            auth_type: AuthType::from_stored(&text(row, 2)?).unwrap_or(AuthType::OAuth),
+            id: AccountId::from_stored(text(row, const { place("id") })?),
+            name: text(row, const { place("name") })?,
+            auth_type: AuthType::from_stored(&text(row, const { place("auth_type") })?)
+                .unwrap_or(AuthType::OAuth),
             expires_at: Timestamp::from_stored_expiry(stored_expiry),
-            obtained_at: moment(row, 13)?,
-            lifetime: u64::try_from(integer(row, 14)?)
+            obtained_at: moment(row, const { place("obtained_at") })?,
+            lifetime: u64::try_from(integer(row, const { place("lifetime") })?)
                 .ok()
                 .filter(|&ms| ms > 0)
                 .map(Duration::from_millis),
             state: state(
-                text(row, 15)?,
-                integer(row, 16)? == stored_expiry,
+                text(row, const { place("refused_reason") })?,
+                integer(row, const { place("refused_expiry") })? == stored_expiry,
             ),
-            generation: integer(row, 12)?,
-            renewed_at: moment(row, 17)?,
-            attempt: Attempt::from_stored(&text(row, 18)?),
-            created_at: text(row, 7)?,
-            last_used: Some(text(row, 8)?).filter(|text| !text.is_empty()),
+            generation: integer(row, const { place("generation") })?,
+            renewed_at: moment(row, const { place("renewed_at") })?,
+            attempt: Attempt::from_stored(&text(row, const { place("attempt") })?),
+            created_at: text(row, const { place("created_at") })?,
+            last_used: Some(text(row, const { place("last_used") })?)
+                .filter(|text| !text.is_empty()),
             sealed: SealedParts {
-                api_key: text(row, 3)?,
-                access_token: text(row, 4)?,
-                refresh_token: text(row, 5)?,
-                document: text(row, 9)?,
-                identity: text(row, 10)?,
-                environment: text(row, 11)?,
+                api_key: text(row, const { place("api_key_enc") })?,
+                access_token: text(row, const { place("access_token_enc") })?,
+                refresh_token: text(row, const { place("refresh_token_enc") })?,
+                document: text(row, const { place("document_enc") })?,
+                identity: text(row, const { place("identity_enc") })?,
+                environment: text(row, const { place("environment_enc") })?,
             },
         })
     }
@@ -273,6 +274,47 @@ pub(crate) fn compose(
     Some(document)
 }
 
+/// What is read of a record.
+const COLUMNS: [&str; 19] = [
+    "id",
+    "name",
+    "auth_type",
+    "api_key_enc",
+    "access_token_enc",
+    "refresh_token_enc",
+    "expires_at",
+    "created_at",
+    "last_used",
+    "document_enc",
+    "identity_enc",
+    "environment_enc",
+    "generation",
+    "obtained_at",
+    "lifetime",
+    "refused_reason",
+    "refused_expiry",
+    "renewed_at",
+    "attempt",
+];
+
+/// Where a column stands among [`COLUMNS`]. Worked out by the compiler: to look the names up in
+/// every row took longer than all the rest of reading it.
+const fn place(name: &str) -> usize {
+    let mut place = 0;
+    while !is_same(COLUMNS[place].as_bytes(), name.as_bytes()) {
+        place += 1;
+    }
+    place
+}
+
+const fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let mut position = 0;
+    while position < left.len() && position < right.len() && left[position] == right[position] {
+        position += 1;
+    }
+    position == left.len() && position == right.len()
+}
+
 fn state(reason: String, still_the_refused_login: bool) -> LoginState {
     if reason.is_empty() || !still_the_refused_login {
         return LoginState::Alive;
@@ -285,7 +327,9 @@ fn state(reason: String, still_the_refused_login: bool) -> LoginState {
 pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            String::from_utf8_lossy(bytes).into_owned()
+            // Valid text, which it is but for damage, is quicker to tell than to repair.
+            let valid = std::str::from_utf8(bytes).map(str::to_owned);
+            valid.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
         }
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => number.to_string(),

@@ -91,7 +91,9 @@ impl Vault {
         let resealed = self.reseal_all(&old, &new);
         resealed.inspect_err(|_| drop(self.undo_rotation()))?;
         self.set_sealer(new);
-        self.put_next_key_in_place()
+        self.put_next_key_in_place()?;
+        self.shorten_log();
+        Ok(())
     }
 
     /// After a rotation that was cut off: the database tells which key is in force.
@@ -192,9 +194,8 @@ impl Vault {
             let mut write = transaction.prepare(&format!(
                 "UPDATE {table} SET {column} = ?2 WHERE rowid = ?1"
             ))?;
-            let sealed = read.query_map([], |row| {
-                Ok((row.get::<_, i64>(0)?, record::text(row, 1)?))
-            })?;
+            let sealed =
+                read.query_map([], |row| Ok((row.get::<_, i64>(0)?, record::text(row, 1)?)))?;
             for row in sealed.collect::<rusqlite::Result<Vec<_>>>()? {
                 if let Some(secret) = old.open(&row.1) {
                     write.execute(params![row.0, new.seal_secret(&secret)])?;

@@ -15,12 +15,18 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("python3", "python3"),
     ("c++", "g++"),
+    ("npm", "npm"),
+    ("strace", "strace"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+    ("dbus-run-session", "dbus-daemon"),
+    ("gnome-keyring-daemon", "gnome-keyring"),
 ];
 
 /// The Python package that reads what the product seals, as an independent witness.

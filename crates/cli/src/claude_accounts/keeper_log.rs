@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use renew::{KeeperEvent, Kept};
 
 use super::context::Context;
-use crate::error::{CliError, Kind, redacted};
+use crate::error::{CliError, redacted};
 use crate::time;
 
 /// A file larger than this, in bytes, is put aside as `keeper.log.1` when a keeper starts.
@@ -32,15 +32,8 @@ impl KeeperLog {
             .append(true)
             .mode(0o600)
             .open(&path);
-        let file = opened.map_err(|error| {
-            let message = format!("cannot write {}: {error}", path.display());
-            CliError::new(
-                Kind::Storage,
-                message,
-                "Check the permissions of the vault's directory.",
-            )
-        })?;
-        Ok(Self { file: Some(file) })
+        // Nor does a disk that is full or read-only keep a keeper from keeping.
+        Ok(Self { file: opened.ok() })
     }
 
     /// A keeper whose log cannot be written goes on keeping.

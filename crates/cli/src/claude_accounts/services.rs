@@ -113,7 +113,7 @@ pub(crate) fn own_program() -> Result<PathBuf, CliError> {
 /// By which variable this client takes a view: remembered, or asked now.
 ///
 /// # Errors
-/// If the client is gone, or nothing can be remembered. A client that does not answer is no error.
+/// If the client is gone. A client that does not answer is no error.
 pub(crate) fn view_support(context: &Context, client: &Path) -> Result<ViewSupport, CliError> {
     let paths = context.paths()?;
     let cache = SupportCache::new(paths.directory());
@@ -124,7 +124,8 @@ pub(crate) fn view_support(context: &Context, client: &Path) -> Result<ViewSuppo
     let scratch = runtime_of(context, &paths).path().join("probe");
     match probe(client, &scratch, context.environment.get(Variable::Path)) {
         Ok(support) => {
-            cache.remember(&identity, support)?;
+            // On a full or read-only disk the client is asked again next time.
+            drop(cache.remember(&identity, support));
             Ok(support)
         }
         Err(error) => {

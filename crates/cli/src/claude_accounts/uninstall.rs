@@ -1,3 +1,5 @@
+use launch::{Change, FileChange};
+
 use super::context::Context;
 use super::install::{Directories, report};
 use crate::error::CliError;
@@ -11,7 +13,8 @@ pub(crate) struct UninstallArgs {}
 pub(crate) fn run(_args: &UninstallArgs, context: &Context) -> Result<(), CliError> {
     let directories = Directories::of(context)?;
     let changes = directories.files(context).uninstall()?;
-    if changes.is_empty() {
+    let unchanged = |change: &FileChange| change.change == Change::Unchanged;
+    if changes.iter().all(unchanged) {
         return context.output.note("nothing was installed");
     }
     report(context, &changes)

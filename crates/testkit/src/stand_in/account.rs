@@ -67,6 +67,11 @@ pub(super) fn login(settings: &Settings) -> io::Result<ExitCode> {
     if !credentials.is_object() {
         return Err(io::Error::other("the settings name no login to sign in as"));
     }
+    if settings.login["asks"] == true {
+        write!(io::stdout(), "Paste code here if prompted > ")?;
+        io::stdout().flush()?;
+        io::stdin().read_line(&mut String::new())?;
+    }
     let directory = settings.credential_dir();
     DirBuilder::new()
         .recursive(true)

@@ -5,7 +5,8 @@
 //!   knows; both without the key. Clients differ here by version;
 //! - `version`: what `--version` prints before ` (Claude Code)`;
 //! - `record`: whether each start is noted in `claude.calls.jsonl` beside the program;
-//! - `login`: `{"credentials": {…}, "oauthAccount": {…}}`, what `auth login` signs in as.
+//! - `login`: `{"credentials": {…}, "oauthAccount": {…}}`, what `auth login` signs in as; with `"asks": true` it first waits
+//!   for a line, as the real one waits for the code from the browser.
 //!
 //! It differs from the real client in what no test here needs: it asks no questions, has no terminal interface, and
 //! refreshes only at the endpoint that `CLAUDE_CODE_TOKEN_URL_FOR_STAND_IN` names, never at the vendor's.

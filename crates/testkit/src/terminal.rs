@@ -1,0 +1,135 @@
+//! A terminal to run a program on, and somebody who types.
+
+use crate::{Process, TestHome};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::process::ExitStatus;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What Ctrl-C types.
+pub const CONTROL_C: &str = "\u{3}";
+
+/// A program on a pseudo-terminal of its own, which it is the first process of. Killed when dropped.
+pub struct Terminal {
+    process: Process,
+    typed: File,
+    screen: Arc<Screen>,
+}
+
+#[derive(Default)]
+struct Screen {
+    shown: Mutex<String>,
+    changed: Condvar,
+}
+
+impl Terminal {
+    /// Starts `program` in `home`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(home: &TestHome, program: &str, arguments: &[&str]) -> Terminal {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let ours = openpt(flags).expect("a pseudo-terminal");
+        grantpt(&ours).expect("access to the pseudo-terminal");
+        unlockpt(&ours).expect("an unlocked pseudo-terminal");
+        let name = ptsname(&ours, Vec::new()).expect("the name of the pseudo-terminal");
+        let theirs = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(name.to_str().expect("a name of ASCII"))
+            .expect("the other side of the pseudo-terminal");
+        // It makes itself the first process of the terminal, and then becomes the program.
+        let mut command = home.command("setsid");
+        command.arg("--ctty").arg(program).args(arguments);
+        let other = || theirs.try_clone().expect("a descriptor");
+        command.stdin(other()).stdout(other()).stderr(other());
+        let process = Process::spawn(command);
+        let typed = File::from(ours);
+        let screen = Arc::new(Screen::default());
+        let (shown, filled) = (
+            typed.try_clone().expect("a descriptor"),
+            Arc::clone(&screen),
+        );
+        thread::spawn(move || filled.fill(shown));
+        Terminal {
+            process,
+            typed,
+            screen,
+        }
+    }
+
+    /// Starts the built `claude-accounts`.
+    #[must_use]
+    pub fn claude_accounts(home: &TestHome, arguments: &[&str]) -> Terminal {
+        let program = crate::programs::path("claude-accounts");
+        Terminal::start(home, program.to_str().expect("a path of UTF-8"), arguments)
+    }
+
+    /// The process, to signal it.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Types `text`; a line ends with `\r`, as the Enter key types it.
+    ///
+    /// # Panics
+    /// When nobody can read it any more.
+    pub fn type_text(&mut self, text: &str) {
+        self.typed
+            .write_all(text.as_bytes())
+            .expect("a terminal to type on");
+    }
+
+    /// Everything shown so far, with the terminal's own line ends.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.screen.shown.lock().unwrap().clone()
+    }
+
+    /// Waits until `text` is shown.
+    ///
+    /// # Panics
+    /// When it is not within `limit`.
+    #[track_caller]
+    pub fn wait_for(&self, text: &str, limit: Duration) {
+        let waiting = |shown: &mut String| !shown.contains(text);
+        let lock = self.screen.shown.lock().unwrap();
+        let (shown, _) = self
+            .screen
+            .changed
+            .wait_timeout_while(lock, limit, waiting)
+            .unwrap();
+        let found = shown.contains(text);
+        let shown = shown.clone();
+        assert!(found, "waited {limit:?} for {text:?}; shown: {shown}");
+    }
+
+    /// Waits for the program to end.
+    ///
+    /// # Panics
+    /// When it has not within `limit`.
+    #[track_caller]
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        self.process.wait(limit)
+    }
+}
+
+impl Screen {
+    /// Until everybody has closed the other side, which reads as an error.
+    fn fill(&self, mut terminal: File) {
+        let mut chunk = [0; 4096];
+        while let Ok(count) = terminal.read(&mut chunk) {
+            if count == 0 {
+                return;
+            }
+            let text = String::from_utf8_lossy(&chunk[..count]);
+            self.shown.lock().unwrap().push_str(&text);
+            self.changed.notify_all();
+        }
+    }
+}
