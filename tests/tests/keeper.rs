@@ -3,7 +3,8 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "damages files of its own on purpose"
+    clippy::unwrap_used,
+    reason = "helpers of tests; damages files of its own on purpose"
 )]
 
 use end_to_end::{HOURS_8, LIMIT, Machine, Session, read_json};
@@ -21,7 +22,7 @@ use testkit::documents::now_ms;
 use testkit::{Mode, Process, Ran, wait_until};
 
 /// Seconds that a token lives where it is to be renewed while the test looks on: it is, a third of that before its end.
-const SHORT: u64 = 3;
+const SHORT: u64 = 2;
 
 /// The account "work" with a view session, and tokens that live shortly from the next renewal on.
 fn machine_with_short_tokens() -> Machine {

@@ -3,7 +3,8 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "writes scripts and looks at files that it made itself"
+    clippy::unwrap_used,
+    reason = "helpers of tests; writes scripts and looks at files that it made itself"
 )]
 
 use end_to_end::{HOURS_8, KEY, LIMIT, Machine, read_json};

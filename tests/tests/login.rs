@@ -2,7 +2,8 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "looks at files that it made itself"
+    clippy::unwrap_used,
+    reason = "helpers of tests; looks at files that it made itself"
 )]
 
 use end_to_end::{HOURS_8, LIMIT, Machine, read_json};

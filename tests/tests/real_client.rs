@@ -5,11 +5,11 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "the environment says where the real client is"
+    clippy::unwrap_used,
+    reason = "helpers of tests; the environment says where the real client is"
 )]
 
 use end_to_end::{KEY, LIMIT, Machine, Session, read_json};
-use serde_json::Value;
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -300,7 +300,7 @@ fn the_keeper_renews_under_a_running_session() {
                     .clone()
             };
             wait_until("the renewed token in the view", LIMIT, || {
-                shown() == Value::from(machine.tokens.current("work").0)
+                shown() == machine.tokens.current("work").0
             });
             let first = machine.api.message_requests().len();
             let before = machine.tokens.current("work").0;

@@ -2,7 +2,8 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "writes the files of shells of its own"
+    clippy::unwrap_used,
+    reason = "helpers of tests; writes the files of shells of its own"
 )]
 
 use end_to_end::{HOURS_8, KEY, Machine, is_installed};

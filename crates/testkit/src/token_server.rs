@@ -229,6 +229,12 @@ impl TokenServer {
             .unwrap_or_else(|| panic!("nothing was issued for {subject}"))
     }
 
+    /// Whether anything was issued for `subject`.
+    #[must_use]
+    pub fn has_issued(&self, subject: &str) -> bool {
+        self.shared.lock().book.current(subject).is_some()
+    }
+
     /// Whether `token` would buy a new access token now.
     #[must_use]
     pub fn is_current_refresh(&self, token: &str) -> bool {

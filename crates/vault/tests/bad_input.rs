@@ -2,6 +2,10 @@
 //! that is missing, cut short or somebody else's. Each is told for what it is, and nothing is lost.
 
 #![allow(
+    clippy::unwrap_used,
+    reason = "what must not fail in a test ends the test"
+)]
+#![allow(
     clippy::disallowed_methods,
     reason = "damages files on purpose, which nobody has to recover"
 )]

@@ -1,5 +1,10 @@
 //! Many processes with one vault: one key, nothing lost, and nobody hears of the others.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what must not fail in a test ends the test"
+)]
+
 mod support;
 
 use std::process::Stdio;

@@ -6,6 +6,10 @@
 //! are killed at random moments, and what they had acknowledged must be there.
 
 #![allow(
+    clippy::unwrap_used,
+    reason = "what must not fail in a test ends the test"
+)]
+#![allow(
     clippy::disallowed_methods,
     reason = "copies whole vaults, which nobody has to recover"
 )]

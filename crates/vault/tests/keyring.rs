@@ -1,5 +1,10 @@
 //! The key in the OS keyring: a real Secret Service on a session bus of the test's own.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what must not fail in a test ends the test"
+)]
+
 mod support;
 
 use std::fs;

@@ -3,6 +3,10 @@
 //! Its part is played by `python/format.py`, written from a description of the format.
 
 #![allow(
+    clippy::unwrap_used,
+    reason = "what must not fail in a test ends the test"
+)]
+#![allow(
     clippy::disallowed_methods,
     reason = "the runner tells where it put Python's packages"
 )]

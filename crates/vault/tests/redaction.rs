@@ -1,5 +1,10 @@
 //! `Debug` of whatever holds a secret shows none.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what must not fail in a test ends the test"
+)]
+
 mod support;
 
 use std::fmt::Debug;

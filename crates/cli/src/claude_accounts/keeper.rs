@@ -143,6 +143,8 @@ fn stop(context: &Context) -> Result<(), CliError> {
 }
 
 fn be_keeper(context: &Context, args: &RunArgs) -> Result<(), CliError> {
+    // Nobody else is to see even the socket, which is made with what the umask leaves.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let key = if args.key_stdin {
         Some(read_key()?)
     } else {
@@ -224,6 +226,20 @@ fn unlocked_key(context: &Context) -> Result<Option<VaultKey>, CliError> {
 pub(crate) fn tell_of_change(context: &Context) -> Result<(), CliError> {
     let _told: bool = wake_keeper(&services::runtime(context)?);
     Ok(())
+}
+
+/// A keeper that was given a key which is wrapped by a passphrase cannot ask for the next one: it
+/// makes room for one that is given it. Others read the key where it is kept.
+///
+/// # Errors
+/// If none can be started.
+pub(crate) fn hand_over_key(context: &Context, vault: &Vault) -> Result<(), CliError> {
+    let runtime = services::runtime(context)?;
+    if vault.protection()? != Protection::Passphrase || keeper_status(&runtime).is_none() {
+        return Ok(());
+    }
+    let _stopped: bool = ask_keeper_to_stop(&runtime);
+    ensure_running(context, vault)
 }
 
 /// Knocks at the keeper, and starts one if nobody answers.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use vault::Protection;
 
 use super::context::Context;
+use super::keeper;
 use crate::error::CliError;
 use crate::table::details;
 
@@ -157,6 +158,7 @@ fn protect(args: &KeyProtectArgs, context: &Context) -> Result<(), CliError> {
     };
     let protection = Protection::from(args.with);
     vault.protect(protection, passphrase.as_ref())?;
+    keeper::hand_over_key(context, &vault)?;
     context
         .output
         .note(&format!("the key is now kept in {}", words(protection)))
@@ -166,6 +168,7 @@ fn rotate(context: &Context) -> Result<(), CliError> {
     let vault = context.open_vault()?;
     let before = vault.key_id()?;
     vault.rotate_key()?;
+    keeper::hand_over_key(context, &vault)?;
     let after = vault.key_id()?;
     context.output.note(&format!(
         "every record is sealed with a new key: {} in place of {}",

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use model::{AccountName, AuthType, CredentialDocument, Identity};
 use renew::{ClientFiles, ClientLogin, Lease, read_login};
-use vault::{Account, Cause, NewAccount, NewLogin, Vault, VaultError};
+use vault::{Account, Cause, NewAccount, NewLogin, Vault};
 
 use super::context::Context;
 use super::{install, keeper, services, sign_in};
@@ -45,8 +45,7 @@ enum Source {
 }
 
 pub(crate) fn run(args: &LoginArgs, context: &Context) -> Result<(), CliError> {
-    let vault = context.open_or_create_vault()?;
-    let account = existing(context, &vault, &args.name)?;
+    refuse_name(context, &args.name)?;
     let files = services::client_files(context, &services::runtime(context)?)?;
     let found = match source(args, context, &files)? {
         Source::ClientFile => capture_from_client(&files)?,
@@ -55,7 +54,9 @@ pub(crate) fn run(args: &LoginArgs, context: &Context) -> Result<(), CliError> {
             sign_in::sign_in(context, &services::client(context, args.claude.as_deref())?)?
         }
     };
-    match account {
+    // Only now: a sign-in that did not happen leaves no empty vault.
+    let vault = context.open_or_create_vault()?;
+    match existing(context, &vault, &args.name)? {
         Some(account) => {
             warn_of_other_identity(context, &vault, &account, &found.identity)?;
             replace(context, &vault, &account, found)
@@ -64,9 +65,17 @@ pub(crate) fn run(args: &LoginArgs, context: &Context) -> Result<(), CliError> {
     }
 }
 
+/// Before anybody signs in for a name that could not be used.
+fn refuse_name(context: &Context, name: &str) -> Result<(), CliError> {
+    match context.open_vault_if_any()? {
+        Some(vault) => existing(context, &vault, name).map(drop),
+        None => Ok(AccountName::parse(name).map(drop)?),
+    }
+}
+
 /// The account, if it is there; checks the name of one that is to be made.
 fn existing(context: &Context, vault: &Vault, name: &str) -> Result<Option<Account>, CliError> {
-    match vault.find(name) {
+    match context.account(vault, name) {
         Ok(account) if account.auth_type == AuthType::ApiKey => Err(CliError::new(
             Kind::Conflict,
             format!(
@@ -76,14 +85,11 @@ fn existing(context: &Context, vault: &Vault, name: &str) -> Result<Option<Accou
             "Choose another name, or remove that account first.",
         )),
         Ok(account) => Ok(Some(account)),
-        Err(VaultError::NotFound { .. }) => match context.account(vault, name) {
-            Ok(account) => Ok(Some(account)),
-            Err(_) => {
-                AccountName::parse(name)?;
-                Ok(None)
-            }
-        },
-        Err(error) => Err(error.into()),
+        Err(error) if error.kind == Kind::NotFound => {
+            AccountName::parse(name)?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
