@@ -5,6 +5,12 @@
 //! wrote and with what others can see of the keeper, searched for every secret of the session: as it is, backwards, its
 //! last characters, and in Base64, hexadecimal and percent encoding.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "helpers of tests; files that nobody has to recover"
+)]
+
 mod support;
 
 use std::fs;

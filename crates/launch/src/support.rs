@@ -24,7 +24,7 @@ pub const ANSWER_TIME: Duration = Duration::from_secs(15);
 const ANSWER_LIMIT: usize = 64 * 1024;
 
 /// Says that it is made up to whoever finds it. It is sent nowhere: see [`ask`].
-const MADE_UP_TOKEN: &str = "sk-ant-oat01-probe-made-up-by-claude-accounts";
+const MADE_UP_TOKEN: &str = "sk-ant-oat01-FAKE-probe-made-up-by-claude-accounts";
 
 /// By which variable a client can be given the directory of a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -225,20 +225,30 @@ mod tests {
 
     fn any_facts() -> impl Strategy<Value = LoginFacts> {
         let moment = || prop::option::of(any::<i64>().prop_map(Timestamp::from_millis));
+        let lifetime = prop::option::of(any::<u64>().prop_map(Duration::from_millis));
         (
             any::<bool>(),
             any::<bool>(),
             moment(),
             moment(),
+            lifetime,
             any::<bool>(),
         )
             .prop_map(
-                |(has_access_token, has_refresh_token, expires_at, obtained_at, refused)| {
+                |(
+                    has_access_token,
+                    has_refresh_token,
+                    expires_at,
+                    obtained_at,
+                    lifetime,
+                    refused,
+                )| {
                     LoginFacts {
                         has_access_token,
                         has_refresh_token,
                         expires_at,
                         obtained_at,
+                        lifetime,
                         state: match refused {
                             true => LoginState::SignInAgain {
                                 reason: String::new(),

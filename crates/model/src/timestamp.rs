@@ -21,13 +21,15 @@ impl Timestamp {
     }
 
     /// A stored `expires_at`: 0 or less means that none is known. Numbers too small to be
-    /// milliseconds of any year after 1973 are taken as seconds, which some tools write.
+    /// milliseconds of any year after 1973 are taken as seconds, which some tools write, unless
+    /// they are too small for that as well. So what is taken once is taken for the same again.
     #[must_use]
     pub fn from_stored_expiry(number: i64) -> Option<Self> {
-        const SMALLEST_MILLIS: i64 = 100_000_000_000;
+        const SMALLEST_SECONDS: i64 = 100_000_000;
+        const SMALLEST_MILLIS: i64 = SMALLEST_SECONDS * 1_000;
         match number {
             i64::MIN..=0 => None,
-            1..SMALLEST_MILLIS => Some(Self(number * 1_000)),
+            SMALLEST_SECONDS..SMALLEST_MILLIS => Some(Self(number * 1_000)),
             _ => Some(Self(number)),
         }
     }
@@ -65,6 +67,11 @@ mod tests {
         assert_eq!(Timestamp::from_stored_expiry(1_790_000_000), millis);
         assert_eq!(Timestamp::from_stored_expiry(0), None);
         assert_eq!(Timestamp::from_stored_expiry(-5), None);
+        for number in [1, 79_000_000, 100_000_000, 99_999_999_999, i64::MAX] {
+            let once = Timestamp::from_stored_expiry(number);
+            let again = once.and_then(|at| Timestamp::from_stored_expiry(at.as_millis()));
+            assert_eq!(once, again);
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl ClientFiles {
     }
 
     /// The document around a login that the client has blanked; `None` if it is not blank.
-    pub(crate) fn read_blanked(&self) -> Result<Option<CredentialDocument>, VaultError> {
+    fn read_blanked(&self) -> Result<Option<CredentialDocument>, VaultError> {
         let Some(bytes) = durable::read_regular(&self.credentials(), DOCUMENT_LIMIT as u64)? else {
             return Ok(None);
         };
@@ -72,12 +72,28 @@ impl ClientFiles {
         expected: &CredentialDocument,
         login: &CredentialDocument,
     ) -> Result<(), RenewError> {
-        let Ok(ClientLogin::Login(present)) = self.read_login() else {
-            return Ok(());
-        };
-        if kinship(&present, expected) != Kinship::Same {
-            return Ok(());
+        match self.read_login() {
+            Ok(ClientLogin::Login(present)) if kinship(&present, expected) == Kinship::Same => {
+                self.write_login(&present, login)
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Puts a login where the client has left blank tokens; `false` if there is anything else by
+    /// now. The caller holds the client's locks.
+    pub(crate) fn fill_blank(&self, login: &CredentialDocument) -> Result<bool, RenewError> {
+        let Some(present) = self.read_blanked()? else {
+            return Ok(false);
+        };
+        self.write_login(&present, login).map(|()| true)
+    }
+
+    fn write_login(
+        &self,
+        present: &CredentialDocument,
+        login: &CredentialDocument,
+    ) -> Result<(), RenewError> {
         let bytes = zeroize::Zeroizing::new(present.with_login_of(login).to_bytes());
         durable::write(
             &self.credentials(),

@@ -189,12 +189,13 @@ impl Renewer {
         let account = vault.get(id)?;
         let lease = Lease::acquire(vault.paths(), id, &account.name)?;
         let locks = ClientLocks::for_renewal(&files.directory)?;
-        let Some(present) = files.read_blanked()? else {
+        let unsealed = vault.unseal(&vault.get(id)?)?;
+        let Some(login) = unsealed.login() else {
             return Ok(false);
         };
-        self.write_file(vault, &vault.get(id)?, files, &locks, &present)?;
+        let filled = locks.while_writing(|| files.fill_blank(login));
         drop((locks, lease));
-        Ok(true)
+        filled
     }
 
     /// Puts the user's own file and the vault on the same generation, without a request; `true` if

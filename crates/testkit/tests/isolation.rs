@@ -194,7 +194,7 @@ fn planted_secrets_are_found_wherever_they_are() {
     assert!(found(&[]).is_empty());
     fs::write(
         home.home().join("in-file"),
-        format!("ssk-ant-ort01-sk-{secret}tail"),
+        format!("ssk-ant-{}-sk-{secret}tail", "ort01"),
     )
     .unwrap();
     symlink(&secret, home.home().join("in-target")).unwrap();

@@ -6,6 +6,10 @@
 //! are killed at random moments, and what they had acknowledged must be there.
 
 #![allow(
+    clippy::print_stdout,
+    reason = "children say what they have done; people read how often was killed"
+)]
+#![allow(
     clippy::unwrap_used,
     reason = "what must not fail in a test ends the test"
 )]

@@ -1,6 +1,12 @@
 //! What goes wrong outside of the program: a clear message with a hint, an exit code of its own, no panic, nothing lost,
 //! and no secret in the message.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "helpers of tests; files that nobody has to recover"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

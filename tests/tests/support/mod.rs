@@ -4,7 +4,8 @@
 #![allow(dead_code, reason = "every test file uses another part of it")]
 #![allow(
     clippy::disallowed_methods,
-    reason = "copies whole vaults, which nobody has to recover"
+    clippy::unwrap_used,
+    reason = "helpers of tests; files that nobody has to recover"
 )]
 
 use std::fs;

@@ -120,8 +120,14 @@ fn blanked<'a>(context: &'a Context, path: &Path) -> Result<Finding<'a>, CliErro
     );
     Ok(Finding::problem(what, hint).mended_by(move || {
         let vault = context.open_vault()?;
-        services::renewer(context)?.fill_blank_client_file(&vault, &id)?;
-        Ok(())
+        match services::renewer(context)?.fill_blank_client_file(&vault, &id)? {
+            true => Ok(()),
+            false => Err(CliError::new(
+                Kind::Conflict,
+                "somebody has signed in meanwhile",
+                "Look again: claude-accounts doctor",
+            )),
+        }
     }))
 }
 
