@@ -531,7 +531,7 @@ fn do_everything_wrong(witness: &mut Witness) {
         "login.json",
         &json!({"claudeAiOauth": {"accessToken": [KEY]}}).to_string(),
     );
-    let no_pair = format!("{}=", KEY_ON_COMMAND_LINE);
+    let no_pair = format!("{KEY_ON_COMMAND_LINE}=");
     let commands: [&[&str]; 26] = [
         &["import", &bad],
         &["import", &entry],

@@ -32,10 +32,12 @@ impl AccountId {
     }
 
     /// A file name for what belongs to this account: ours as they are, others with every byte
-    /// but letters, digits, `_` and `-` written as `%XX`.
+    /// but letters, digits, `_` and `-` written as `%XX`. One that would be too long for a file
+    /// system is cut off and told apart by a hash.
     #[must_use]
     pub fn file_name(&self) -> String {
         use std::fmt::Write as _;
+        const LONGEST: usize = 128;
         let mut name = String::with_capacity(self.0.len());
         for byte in self.0.bytes() {
             if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') {
@@ -44,8 +46,23 @@ impl AccountId {
                 write!(name, "%{byte:02X}").expect("writing to a String cannot fail");
             }
         }
+        if name.len() > LONGEST {
+            name.truncate(LONGEST);
+            write!(name, "~{:016x}", fnv1a(self.0.as_bytes()))
+                .expect("writing to a String cannot fail");
+        }
         name
     }
+}
+
+/// 64-bit FNV-1a (draft-eastlake-fnv). Two identifiers that met in it would only wait for each
+/// other's lock.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    bytes.iter().fold(OFFSET_BASIS, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    })
 }
 
 impl fmt::Display for AccountId {
@@ -115,6 +132,14 @@ mod tests {
             AccountId::from_stored("acc_work_1f2e").file_name(),
             "acc_work_1f2e"
         );
+    }
+
+    #[test]
+    fn the_longest_foreign_identifier_makes_a_file_name() {
+        let name =
+            |last: char| AccountId::from_stored(format!("{}{last}", "é".repeat(300))).file_name();
+        assert!(name('a').len() < 200);
+        assert_ne!(name('a'), name('b'));
     }
 
     #[test]

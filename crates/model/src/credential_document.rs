@@ -406,6 +406,7 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
+            prop::num::f64::NORMAL.prop_map(Value::from),
             "[^\u{0}]{0,12}".prop_map(Value::from),
         ];
         leaf.prop_recursive(3, 24, 4, |inner| {

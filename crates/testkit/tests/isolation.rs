@@ -12,8 +12,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 use testkit::{
-    Isolation, PlantedSecrets, TestHome, in_loopback_only, isolated, loopback_only_available, skip,
-    small_tmpfs,
+    Isolation, PlantedSecrets, TestHome, in_loopback_only, isolated, loopback_only_available,
+    read_only, skip, small_tmpfs,
 };
 
 #[test]
@@ -43,6 +43,25 @@ fn a_full_disk() {
         drop(disk);
         assert!(!path.exists());
     });
+}
+
+#[test]
+fn a_directory_that_nobody_can_write() {
+    isolated(
+        "a_directory_that_nobody_can_write",
+        Isolation::MOUNTS,
+        || {
+            let home = TestHome::new();
+            let file = home.home().join("file");
+            fs::write(&file, "as it was").unwrap();
+            let mount = read_only(&home.home()).unwrap();
+            let error = fs::write(&file, "changed").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem);
+            assert_eq!(fs::read(&file).unwrap(), b"as it was");
+            drop(mount);
+            fs::write(&file, "changed").unwrap();
+        },
+    );
 }
 
 /// Does something only when started by `a_failure_inside_is_a_failure`.

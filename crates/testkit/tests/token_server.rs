@@ -237,3 +237,20 @@ fn the_program_seeds_logs_and_ends_with_its_input() {
     drop(program.take_stdin());
     assert!(program.wait(PATIENCE).success());
 }
+
+#[test]
+fn held_requests_can_be_lost_on_their_way() {
+    let server = TokenServer::start();
+    let login = server.issue("alice");
+    server.hold();
+    let (url, sent) = (server.url(), body(&login.refresh_token));
+    let lost = thread::spawn(move || post(&url, &sent));
+    server.wait_for_requests(1);
+    server.lose_held(1);
+    assert!(lost.join().unwrap().is_err());
+    assert!(server.is_current_refresh(&login.refresh_token));
+    let kept = refresh_meanwhile(&server, &login.refresh_token);
+    server.wait_for_requests(2);
+    server.release();
+    assert_eq!(kept.join().unwrap().0, 200);
+}

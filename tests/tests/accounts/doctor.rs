@@ -14,10 +14,13 @@ use crate::support::{assert_private, kept_refresh_token};
 
 const ATTENTION: i32 = 12;
 
+/// What is done to a machine.
+type Cause = fn(&Machine);
+
 /// Something that goes wrong, what is said of it, and how it looks once it is mended.
 struct Illness {
     what: &'static str,
-    cause: fn(&Machine),
+    cause: Cause,
     says: &'static str,
     assert_mended: fn(&Machine),
 }
@@ -122,7 +125,7 @@ fn illnesses() -> [Illness; 8] {
                 lock(
                     &machine.home.claude_dir().join(".oauth_refresh.lock"),
                     |now| now - HOUR,
-                )
+                );
             },
             "left by a client that has gone",
             |machine| {
@@ -132,7 +135,7 @@ fn illnesses() -> [Illness; 8] {
                         .claude_dir()
                         .join(".oauth_refresh.lock")
                         .exists()
-                )
+                );
             },
         ),
         illness(
@@ -140,7 +143,7 @@ fn illnesses() -> [Illness; 8] {
             |machine| {
                 lock(&machine.home.claude_dir().with_extension("lock"), |now| {
                     now + 24 * HOUR
-                })
+                });
             },
             "ahead: the client waits for it for ever",
             |machine| assert!(!machine.home.claude_dir().with_extension("lock").exists()),
@@ -166,7 +169,7 @@ fn illnesses() -> [Illness; 8] {
                 lock(
                     &machine.home.claude_dir().join(".storage-write.lock"),
                     |now| now - 24 * HOUR,
-                )
+                );
             },
             "left by a client that has gone",
             |machine| {
@@ -176,7 +179,7 @@ fn illnesses() -> [Illness; 8] {
                         .claude_dir()
                         .join(".storage-write.lock")
                         .exists()
-                )
+                );
             },
         ),
     ]
@@ -251,7 +254,7 @@ fn a_login_that_the_client_has_renewed() {
 
 #[test]
 fn what_only_its_owner_can_mend() {
-    let cases: [(&str, fn(&Machine), &str); 5] = [
+    let cases: [(&str, Cause, &str); 5] = [
         (
             "apiKeyHelper",
             |machine| settings(machine, &json!({"apiKeyHelper": "/bin/key"})),
@@ -263,7 +266,7 @@ fn what_only_its_owner_can_mend() {
                 settings(
                     machine,
                     &json!({"env": {"ANTHROPIC_API_KEY": "sk-ant-api03-FAKE-rival"}}),
-                )
+                );
             },
             "ANTHROPIC_API_KEY",
         ),
@@ -377,7 +380,7 @@ fn sessions_without_a_keeper() {
     let machine = machine();
     let mut session = machine.session("work", &["--inject", "view"]);
     session.hello();
-    let _ = machine.wait_for_keeper();
+    assert!(machine.wait_for_keeper() > 0);
     drop(machine.run(&["keeper", "stop"]).success());
     let found = machine.run(&["doctor"]).code(ATTENTION);
     assert!(found.stdout.contains("without a keeper"), "{found:#?}");

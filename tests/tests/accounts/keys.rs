@@ -133,7 +133,7 @@ fn a_session_of_a_vault_behind_a_passphrase() {
         .args(end_to_end::STREAM);
     let mut session = end_to_end::Session::start(command);
     session.hello();
-    let _ = machine.wait_for_keeper();
+    assert!(machine.wait_for_keeper() > 0);
     drop(with_passphrase(&machine, &["refresh", "work"], PASSPHRASE).success());
     session.hello();
     assert_eq!(

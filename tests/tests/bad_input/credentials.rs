@@ -46,7 +46,7 @@ fn all() -> [Bad; 18] {
                 write_private(
                     path,
                     "{\"claudeAiOauth\": {\"accessToken\": \"sk-ant-oat01-FAKE",
-                )
+                );
             },
             &["not JSON"],
         ),
@@ -72,17 +72,17 @@ fn all() -> [Bad; 18] {
         ),
         of_no_use(
             "null for a login",
-            |path| document(path, json!(null)),
+            |path| document(path, &json!(null)),
             &["of no use"],
         ),
         of_no_use(
             "a text for a login",
-            |path| document(path, json!("sk-ant-oat01-FAKE")),
+            |path| document(path, &json!("sk-ant-oat01-FAKE")),
             &["of no use"],
         ),
         of_no_use(
             "an empty login",
-            |path| document(path, json!({})),
+            |path| document(path, &json!({})),
             &["of no use"],
         ),
         of_no_use(
@@ -90,8 +90,8 @@ fn all() -> [Bad; 18] {
             |path| {
                 document(
                     path,
-                    json!({"accessToken": 17, "refreshToken": 18, "expiresAt": 19}),
-                )
+                    &json!({"accessToken": 17, "refreshToken": 18, "expiresAt": 19}),
+                );
             },
             &["of no use"],
         ),
@@ -100,8 +100,8 @@ fn all() -> [Bad; 18] {
             |path| {
                 document(
                     path,
-                    json!({"accessToken": "sk-ant-oat01-FAKE", "expiresAt": "soon"}),
-                )
+                    &json!({"accessToken": "sk-ant-oat01-FAKE", "expiresAt": "soon"}),
+                );
             },
             &["wrong type"],
         ),
@@ -110,8 +110,8 @@ fn all() -> [Bad; 18] {
             |path| {
                 document(
                     path,
-                    json!({"accessToken": "sk-ant-oat01-FAKE\nx", "refreshToken": "sk-ant-ort01-FAKE"}),
-                )
+                    &json!({"accessToken": "sk-ant-oat01-FAKE\nx", "refreshToken": "sk-ant-ort01-FAKE"}),
+                );
             },
             &["of no use"],
         ),
@@ -131,14 +131,14 @@ fn all() -> [Bad; 18] {
     ]
 }
 
-fn document(path: &Path, login: serde_json::Value) {
+fn document(path: &Path, login: &serde_json::Value) {
     write_private(path, json!({"claudeAiOauth": login}).to_string());
 }
 
 fn blanked(path: &Path) {
     document(
         path,
-        json!({"accessToken": "", "refreshToken": "", "expiresAt": 0, "scopes": ["user:inference"]}),
+        &json!({"accessToken": "", "refreshToken": "", "expiresAt": 0, "scopes": ["user:inference"]}),
     );
 }
 
@@ -282,7 +282,7 @@ fn a_login_of_a_token_and_nothing_else() {
     let path = machine.home.root().join("bare.json");
     document(
         &path,
-        json!({"accessToken": "sk-ant-oat01-FAKE-bare-token", "refreshToken": null}),
+        &json!({"accessToken": "sk-ant-oat01-FAKE-bare-token", "refreshToken": null}),
     );
     let ran = machine.run(&["add", "bare", "--from", path.to_str().unwrap()]);
     assert_ends(&ran, 0, &[], "a bare token");

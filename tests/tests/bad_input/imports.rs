@@ -14,6 +14,9 @@ use super::{assert_ends, machine};
 const INPUT: i32 = 9;
 const STORAGE: i32 = 6;
 
+/// Puts something at the path of an import.
+type Maker = fn(&Path);
+
 /// An account that could be taken, before and after one that cannot.
 fn around(bad: &str) -> String {
     let good =
@@ -140,7 +143,7 @@ fn all_or_nothing() {
 
 #[test]
 fn files_that_are_none() {
-    let makers: [(&str, fn(&Path), i32, &str); 6] = [
+    let makers: [(&str, Maker, i32, &str); 6] = [
         ("missing", |_| {}, INPUT, "there is no file"),
         (
             "a FIFO",

@@ -58,8 +58,11 @@ fn bring_back(machine: &Machine) {
     copy_tree(&aside(machine), &machine.home.vault_dir());
 }
 
+/// What is done to a vault, how every command ends then, and what it says.
+type Harm = (&'static str, fn(&Machine), i32, &'static [&'static str]);
+
 /// Each harm with each command.
-fn try_each(harms: &[(&'static str, fn(&Machine), i32, &'static [&'static str])]) {
+fn try_each(harms: &[Harm]) {
     for &(what, harm, code, words) in harms {
         let machine = machine();
         let before = machine.export();
@@ -117,7 +120,7 @@ fn keys_that_do_not_open_it() {
                 write_private(
                     &key(machine),
                     "FAKEFAKEFAKEFAKEFAKEFAKEFAKEFAKEFAKEFAKEFAE=",
-                )
+                );
             },
             VAULT,
             &["does not open"],
@@ -128,7 +131,7 @@ fn keys_that_do_not_open_it() {
                 fs::File::create(key(machine))
                     .unwrap()
                     .set_len(100_000_000)
-                    .unwrap()
+                    .unwrap();
             },
             STORAGE,
             &["bytes"],
@@ -202,7 +205,7 @@ fn databases_that_are_damaged_foreign_or_new() {
                 Connection::open(database(machine))
                     .unwrap()
                     .execute_batch("PRAGMA user_version = 9999")
-                    .unwrap()
+                    .unwrap();
             },
             VAULT,
             &["newer version", "9999"],

@@ -39,8 +39,8 @@ pub(crate) const CALLS: [&str; 21] = [
 
 /// Whether `command` got through before it entered its `number`-th call of `call`, where it is killed.
 #[track_caller]
-pub(crate) fn killed_at(command: Command, input: &[u8], call: &str, number: usize) -> bool {
-    let ran = Ran::with_input(traced(&command, call, number), input);
+pub(crate) fn killed_at(command: &Command, input: &[u8], call: &str, number: usize) -> bool {
+    let ran = Ran::with_input(traced(command, call, number), input);
     // strace ends as the program that it watched did.
     let was_killed = ran.status.signal() == Some(9);
     assert!(

@@ -7,8 +7,9 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "helpers of tests; files that nobody has to recover"
+    reason = "helpers of tests, which tell how often they killed; files that nobody has to recover"
 )]
 
 #[path = "../support/mod.rs"]

@@ -177,7 +177,7 @@ fn sweep_renewals(in_client_file: bool, at_least: usize) {
     for call in CALLS {
         for number in 1.. {
             let before = renewed.now();
-            let got_through = killed_at(renewed.command(), b"", call, number);
+            let got_through = killed_at(&renewed.command(), b"", call, number);
             let fate = renewed.look(
                 &before,
                 &format!("refresh, killed at {call} number {number}"),
@@ -194,7 +194,7 @@ fn sweep_renewals(in_client_file: bool, at_least: usize) {
         .iter()
         .filter(|fate| **fate == Fate::MustSignIn)
         .count();
-    println!(
+    eprintln!(
         "refresh: {} kills, {lost} of them with the answer on its way",
         fates.len()
     );

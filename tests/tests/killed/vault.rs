@@ -16,6 +16,9 @@ use crate::support::{assert_private, copy_tree, named};
 const PASSPHRASE: &[u8] = b"FAKE passphrase of a test\n";
 const NEW_KEY: &[u8] = b"sk-ant-api03-FAKE-key-that-is-added\n";
 
+/// Makes the machine that something is done on.
+type Prepare = fn(&Machine);
+
 /// What is done, and by what arguments and input.
 #[derive(Clone, Copy)]
 struct Deed {
@@ -32,7 +35,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(deed: Deed, prepare: fn(&Machine)) -> Scene {
+    fn new(deed: Deed, prepare: Prepare) -> Scene {
         let mut machine = Machine::without_client();
         machine.home.set("CLAUDE_ACCOUNTS_PASSPHRASE_FD", "0");
         prepare(&machine);
@@ -132,7 +135,7 @@ impl Scene {
             for number in 1.. {
                 self.put_back();
                 let place = format!("{verb}, killed at {call} number {number}");
-                let got_through = killed_at(self.command(), self.deed.input, call, number);
+                let got_through = killed_at(&self.command(), self.deed.input, call, number);
                 self.look(got_through, &place);
                 if got_through {
                     break;
@@ -245,43 +248,43 @@ const UNWRAP: Deed = Deed {
     input: PASSPHRASE,
 };
 
-fn sweep(deed: Deed, prepare: fn(&Machine), at_least: usize) {
+fn sweep(deed: Deed, prepare: Prepare, at_least: usize) {
     if let Some(reason) = why_no_strace() {
         return skip(reason);
     }
     let kills = Scene::new(deed, prepare).kill_at_every_step();
-    println!("{}: {kills} kills", deed.arguments.join(" "));
+    eprintln!("{}: {kills} kills", deed.arguments.join(" "));
     assert!(kills >= at_least, "only {kills} kills");
 }
 
 #[test]
 fn at_each_step_of_the_first_add() {
-    sweep(ADD, nothing, 40);
+    sweep(ADD, nothing, 50);
 }
 
 #[test]
 fn at_each_step_of_an_add() {
-    sweep(ADD, fill, 8);
+    sweep(ADD, fill, 20);
 }
 
 #[test]
 fn at_each_step_of_an_import() {
-    sweep(IMPORT, fill_and_write_import, 12);
+    sweep(IMPORT, fill_and_write_import, 18);
 }
 
 #[test]
 fn at_each_step_of_a_rename() {
-    sweep(RENAME, fill, 5);
+    sweep(RENAME, fill, 10);
 }
 
 #[test]
 fn at_each_step_of_a_removal() {
-    sweep(REMOVE, fill, 5);
+    sweep(REMOVE, fill, 15);
 }
 
 #[test]
 fn at_each_step_of_a_restore() {
-    sweep(RESTORE, fill, 8);
+    sweep(RESTORE, fill, 15);
 }
 
 #[test]
@@ -303,17 +306,17 @@ fn at_each_step_of_a_rotation_of_a_wrapped_key() {
 
 #[test]
 fn at_each_step_of_wrapping_the_key() {
-    sweep(WRAP, fill, 5);
+    sweep(WRAP, fill, 10);
 }
 
 #[test]
 fn at_each_step_of_unwrapping_the_key() {
-    sweep(UNWRAP, fill_and_wrap, 5);
+    sweep(UNWRAP, fill_and_wrap, 10);
 }
 
 #[test]
 fn at_many_moments() {
-    let scenes: [(Deed, fn(&Machine)); 6] = [
+    let scenes: [(Deed, Prepare); 6] = [
         (ADD, nothing),
         (ADD, fill),
         (IMPORT, fill_and_write_import),

@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -26,6 +26,7 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("dbus-run-session", "dbus-daemon"),
+    ("dbus-send", "dbus-bin"),
     ("gnome-keyring-daemon", "gnome-keyring"),
 ];
 
