@@ -187,7 +187,7 @@ fn parse_entry(item: &Value) -> Result<ImportEntry, String> {
     let name = text(object, "name")?;
     let name = AccountName::parse(name.trim()).map_err(|error| error.to_string())?;
     let [api_key, access, refresh] =
-        ["api_key", "access_token", "refresh_token"].map(|key| text(object, key));
+        ["api_key", "access_token", "refresh_token"].map(|key| credential(object, key));
     let (api_key, access, refresh) = (
         Secret::new(api_key?),
         Secret::new(access?),
@@ -286,12 +286,23 @@ pub fn is_variable_name(name: &str) -> bool {
 fn text<'value>(object: &'value Map<String, Value>, key: &str) -> Result<&'value str, String> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(""),
-        // No variable, and so no client, could be given it.
-        Some(Value::String(text)) if text.contains('\0') => {
-            Err(format!("its `{key}` contains a NUL"))
-        }
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err(format!("its `{key}` is not a text")),
+    }
+}
+
+/// A key or token; white space around it is left out. No HTTP header, and so no client, could carry
+/// any other character (RFC 9110, section 5.5).
+fn credential<'value>(
+    object: &'value Map<String, Value>,
+    key: &str,
+) -> Result<&'value str, String> {
+    let text = text(object, key)?.trim();
+    match text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text),
+        false => Err(format!(
+            "its `{key}` has a character in it that no key or token has"
+        )),
     }
 }
 

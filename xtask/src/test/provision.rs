@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -23,6 +23,7 @@ const PROGRAMS: [(&str, &str); 12] = [
     ("c++", "g++"),
     ("npm", "npm"),
     ("strace", "strace"),
+    ("faketime", "faketime"),
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("dbus-run-session", "dbus-daemon"),
