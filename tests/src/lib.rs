@@ -195,9 +195,12 @@ impl Machine {
         self.home.claude_dir().join(".credentials.json")
     }
 
-    /// The accounts with their secrets, as `export` gives them.
+    /// The accounts with their secrets, as `export` gives them; none where there is no vault.
     #[must_use]
     pub fn export(&self) -> Value {
+        if !self.home.vault_dir().join("accounts.db").exists() {
+            return Value::Array(Vec::new());
+        }
         self.run(&["export"]).success().json()
     }
 }

@@ -68,6 +68,11 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
             entry,
         ),
         (
+            "a key that no header can carry",
+            around(r#"{"name": "n", "api_key": "sk-ant-api03-FAKE\nx"}"#).into_bytes(),
+            entry,
+        ),
+        (
             "a bad name",
             around(r#"{"name": "a/b"}"#).into_bytes(),
             entry,
@@ -195,7 +200,7 @@ fn sparse(path: &Path, length: u64) {
 fn what_is_strange_and_good() {
     let machine = Machine::without_client();
     let entries = json!([
-        {"name": "équipe", "api_key": "sk-ant-api03-FAKE-é".to_owned(), "unknown": {"key": 1}},
+        {"name": "équipe", "api_key": " sk-ant-api03-FAKE-e\n", "unknown": {"key": 1}},
         {"name": "x", "auth_type": "oauth", "access_token": "sk-ant-oat01-FAKE-x", "refresh_token": "", "expires_at": -5},
         {"name": "y", "auth_type": "oauth", "access_token": "sk-ant-oat01-FAKE-y", "refresh_token": "sk-ant-ort01-FAKE-y",
             "expires_at": i64::MAX},
