@@ -48,7 +48,7 @@ impl AccountId {
         }
         if name.len() > LONGEST {
             name.truncate(LONGEST);
-            write!(name, "~{:016x}", fnv1a(self.0.as_bytes()))
+            write!(name, "-{:016x}", fnv1a(self.0.as_bytes()))
                 .expect("writing to a String cannot fail");
         }
         name
