@@ -21,7 +21,7 @@ use model::{AccountId, CredentialDocument, RetryPolicy, Timestamp};
 use vault::{Account, Vault, VaultError};
 
 use crate::session::{self, may_be_replaced};
-use crate::{Outcome, RenewError, RuntimeDirectory, Session, renewal};
+use crate::{Outcome, RenewError, RuntimeDirectory, Session, clock};
 
 pub use options::{KeeperError, KeeperEvent, KeeperOptions, SessionEnd};
 pub use protocol::{KeeperStatus, SessionStatus, ask_keeper_to_stop, keeper_status, wake_keeper};
@@ -102,7 +102,7 @@ impl Keeper {
             sessions: BTreeMap::new(),
             pauses: BTreeMap::new(),
             unfinished: false,
-            started_at: renewal::now(),
+            started_at: clock::now(),
             idle_since: None,
             stopping: false,
             observer,
@@ -254,7 +254,7 @@ impl Keeper {
         if self.workers.is_busy_with(&account.id) {
             return LONGEST_WAIT;
         }
-        let now = renewal::now();
+        let now = clock::now();
         let due = time_until_due(&account.login_facts(), now);
         if due > Duration::ZERO {
             return due;

@@ -7,6 +7,7 @@
 
 mod client_locks;
 mod client_login;
+mod clock;
 mod endpoint;
 mod error;
 mod keeper;

@@ -1,6 +1,6 @@
 //! One renewal, from the lease to the last view.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use model::{
     AccountId, AnswerError, AuthType, CredentialDocument, Decision, Identity, LoginState,
@@ -10,6 +10,7 @@ use vault::{Account, Attempt, Cause, Credential, NewLogin, Vault, VaultError};
 
 use crate::client_locks::ClientLocks;
 use crate::client_login::{ClientFiles, Relation, relation};
+use crate::clock::now;
 use crate::endpoint::{self, EndpointError, EndpointErrorKind, TokenEndpoint};
 use crate::{Lease, RenewError, RuntimeDirectory, TokenUrl, session};
 
@@ -435,12 +436,4 @@ fn refused(account: &Account) -> RenewError {
         name: account.name.clone(),
         reason,
     }
-}
-
-/// Now, by the system's clock.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

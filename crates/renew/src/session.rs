@@ -92,7 +92,7 @@ impl NewSession {
             account_id: account.as_str().to_owned(),
             process,
             kind,
-            started_at: crate::renewal::now().as_millis(),
+            started_at: crate::clock::now().as_millis(),
         };
         // Made under a hidden name first: the keeper must not find half a session.
         let hidden = Session {

@@ -2,8 +2,12 @@
 
 use crate::http::{Request, Response};
 use crate::token_book::{IssuedLogin, TokenBook};
-use crate::token_server::{CLIENT_ID, EXPIRES_IN_SECONDS};
 use serde_json::{Value, json};
+
+/// The client id of Claude Code: the only one that the endpoint accepts.
+pub const CLIENT_ID: &str = "9d1c250a-e61b-44d9-88ed-5944d1962f5e";
+/// Seconds that an access token lasts unless a test says otherwise: about what the real endpoint grants.
+pub const EXPIRES_IN_SECONDS: u64 = 8 * 60 * 60;
 
 /// Spends the token sent.
 pub(crate) fn exchange(book: &mut TokenBook, request: &Request, expires_in: u64) -> Response {

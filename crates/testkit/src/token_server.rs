@@ -2,16 +2,13 @@
 
 use crate::http::{Answer, Request, Response, Server};
 use crate::token_book::{IssuedLogin, TokenBook};
+pub use crate::token_exchange::{CLIENT_ID, EXPIRES_IN_SECONDS};
 use crate::token_exchange::{exchange, exchange_without_rotation};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-/// The client id of Claude Code: the only one that the endpoint accepts.
-pub const CLIENT_ID: &str = "9d1c250a-e61b-44d9-88ed-5944d1962f5e";
-/// Seconds that an access token lasts unless a test says otherwise: about what the real endpoint grants.
-pub const EXPIRES_IN_SECONDS: u64 = 8 * 60 * 60;
 /// Bytes of [`Mode::HugeBody`].
 pub const HUGE_BODY_BYTES: u64 = 1 << 30;
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,11 +1,13 @@
 //! Accounts: added, found, listed, renamed, removed, used.
 
-use model::{AccountId, AccountName, AuthType, CredentialDocument, Identity, Secret, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use model::{AccountId, AccountName, AuthType, CredentialDocument, Identity, Secret};
+use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
-use crate::logins::{self, NewLogin};
-use crate::record::text;
+use crate::columns::text;
+use crate::login::NewLogin;
+use crate::logins;
+use crate::record::{gone, select};
 use crate::sealer::Sealer;
 use crate::store::make_durable;
 use crate::{Account, Cause, Vault, VaultError, settings};
@@ -276,14 +278,6 @@ impl Vault {
     }
 }
 
-/// There is no account of that identifier, or not any more.
-pub(crate) fn gone(id: &AccountId) -> VaultError {
-    VaultError::NotFound {
-        name: id.to_string(),
-        similar: None,
-    }
-}
-
 pub(crate) enum TakenError {
     Taken(String),
     Database(rusqlite::Error),
@@ -304,21 +298,6 @@ fn refuse_taken(
         AccountName::same(stored, name) && but.is_none_or(|but| but.as_str() != id)
     });
     other.map_or(Ok(()), |(_, stored)| Err(TakenError::Taken(stored)))
-}
-
-pub(crate) fn select(
-    connection: &Connection,
-    condition: &str,
-    value: &str,
-) -> rusqlite::Result<Option<Account>> {
-    let statement = format!(
-        "SELECT {} FROM accounts WHERE {condition}",
-        Account::columns()
-    );
-    connection
-        .prepare_cached(&statement)?
-        .query_row([value], Account::from_row)
-        .optional()
 }
 
 pub(crate) fn environment_json(environment: &[(String, Secret)]) -> String {
@@ -345,9 +324,4 @@ fn is_similar(stored: &str, asked: &str) -> bool {
         .filter(|(left, right)| left != right)
         .count();
     same_length && (1..=2).contains(&differing) && stored.chars().count() > 3
-}
-
-/// Where in time something stands, for columns that count epoch milliseconds.
-pub(crate) fn stored_moment(moment: Option<Timestamp>) -> i64 {
-    moment.map_or(0, Timestamp::as_millis)
 }

@@ -5,7 +5,7 @@ use serde::ser::{SerializeSeq as _, Serializer as _};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::accounts::stored_moment;
+use crate::columns::stored_moment;
 use crate::{Account, Cause, Credential, NewAccount, Unsealed, Vault, VaultError};
 
 /// Largest import, in bytes: some ten thousand accounts.

@@ -1,80 +1,16 @@
 //! The last generations of a login.
 
-use model::{AccountId, CredentialDocument, Identity, Timestamp};
+use model::{AccountId, CredentialDocument, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::logins::{self, NewLogin, SealedLogin};
+use crate::clock::now;
+use crate::login::{Cause, SealedLogin};
 use crate::record::{ROTATIONS_AT_ONCE, compose};
 use crate::sealer::Sealer;
 use crate::{Account, Vault, VaultError};
 
 /// How many generations are kept of each login.
 const KEPT: i64 = 10;
-
-/// How a login came to be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Taken from a credential file.
-    Captured,
-    /// Signed in to for this account.
-    SignedIn,
-    /// Renewed at the token endpoint by us.
-    Renewed,
-    /// Renewed by the client; found in the user's own credential file.
-    Adopted,
-    /// Found in a session's view, where somebody had signed in.
-    SignedInInSession,
-    /// Found there too, and not made the present one: it was not shown to be the same person's.
-    KeptAside,
-    /// From an import.
-    Imported,
-    /// An earlier generation made present again.
-    Restored,
-    /// Written into the database by another program.
-    AnotherProgram,
-}
-
-impl Cause {
-    const ALL: [(Self, &'static str); 9] = [
-        (Self::Captured, "captured"),
-        (Self::SignedIn, "signed in"),
-        (Self::Renewed, "renewed"),
-        (Self::Adopted, "adopted"),
-        (Self::SignedInInSession, "signed in in a session"),
-        (Self::KeptAside, "kept aside"),
-        (Self::Imported, "imported"),
-        (Self::Restored, "restored"),
-        (Self::AnotherProgram, "another program"),
-    ];
-
-    /// As stored and shown.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(cause, _)| *cause == self)
-            .map_or("", |(_, text)| text)
-    }
-
-    /// Whether the login may be another one than before, and not the same one with new tokens.
-    pub(crate) fn may_bring_another_login(self) -> bool {
-        match self {
-            Self::Captured
-            | Self::SignedIn
-            | Self::SignedInInSession
-            | Self::KeptAside
-            | Self::Imported => true,
-            Self::Renewed | Self::Adopted | Self::Restored | Self::AnotherProgram => false,
-        }
-    }
-
-    fn from_stored(text: &str) -> Self {
-        Self::ALL
-            .iter()
-            .find(|(_, stored)| *stored == text)
-            .map_or(Self::AnotherProgram, |(cause, _)| *cause)
-    }
-}
 
 /// One generation of a login.
 #[derive(Clone, Debug)]
@@ -145,34 +81,6 @@ impl Vault {
         };
         read().map_err(|source| self.database_error(source))
     }
-
-    /// Makes an earlier generation the present one, as a new generation.
-    ///
-    /// # Errors
-    /// [`VaultError::NoGeneration`] if it is not kept (any more) or cannot be opened.
-    pub fn restore(&self, account: &Account, number: i64) -> Result<i64, VaultError> {
-        let missing = || VaultError::NoGeneration {
-            name: account.name.clone(),
-            generation: number,
-        };
-        let found = self
-            .history(account)?
-            .into_iter()
-            .find(|generation| generation.number == number);
-        let document = found
-            .and_then(|generation| generation.document)
-            .ok_or_else(missing)?;
-        let login = NewLogin {
-            document,
-            identity: Identity::default(),
-            lifetime: None,
-            cause: Cause::Restored,
-        };
-        self.write(|transaction, sealer| {
-            logins::store(transaction, sealer, &account.id, &login)
-                .map_err(|source| self.login_error(&account.id, source))
-        })
-    }
 }
 
 pub(crate) fn next_number(connection: &Connection, id: &AccountId) -> rusqlite::Result<i64> {
@@ -212,7 +120,7 @@ pub(crate) fn record(
         sealed.refresh_token,
         sealed.expires_at,
         sealed.document,
-        crate::store::now().as_millis(),
+        now().as_millis(),
         cause.as_str()
     ];
     connection.execute(statement, values).map(|_| ())

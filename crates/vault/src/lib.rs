@@ -7,6 +7,8 @@
 mod accounts;
 mod age_file;
 mod bindings;
+mod clock;
+mod columns;
 pub mod durable;
 mod error;
 mod exchange;
@@ -15,6 +17,7 @@ mod import_plan;
 mod key;
 mod key_file;
 mod keyring;
+mod login;
 mod logins;
 mod paths;
 mod record;
@@ -35,11 +38,12 @@ pub use exchange::{
     EXPORT_LIMIT, EntryError, ImportEntry, ImportError, export_accounts, export_json,
     is_variable_name, parse_import,
 };
-pub use history::{Cause, Generation};
+pub use history::Generation;
 pub use import_plan::{ConflictPolicy, ImportAction, plan_import};
 pub use key::{KeyId, VaultKey};
 pub use key_file::Protection;
-pub use logins::{Attempt, NewLogin, PendingRenewal};
+pub use login::{Attempt, Cause, NewLogin};
+pub use logins::PendingRenewal;
 pub use paths::VaultPaths;
 pub use record::{Account, Credential, Unsealed};
 pub use rescue::Rescue;

@@ -3,44 +3,16 @@
 //! Whoever changes a login holds its lease (crate `renew`); the transactions here keep the
 //! database whole, not the tokens unspent.
 
-use std::time::Duration;
-
-use model::{AccountId, CredentialDocument, Identity, Timestamp};
+use model::{AccountId, Identity, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::{Value, json};
 
-use crate::accounts::{gone, select, stored_moment};
-use crate::history::{self, Cause};
+use crate::clock::now;
+use crate::columns::stored_moment;
+use crate::history;
+use crate::login::{Attempt, Cause, NewLogin, SealedLogin};
+use crate::record::{gone, select};
 use crate::sealer::Sealer;
-use crate::store::now;
-use crate::{Vault, VaultError};
-
-/// A login to become the account's present one.
-#[derive(Clone, Debug)]
-pub struct NewLogin {
-    /// The whole document.
-    pub document: CredentialDocument,
-    /// Whose login it is. An unknown one leaves the one on record, unless the cause is one that
-    /// may bring somebody else's login: then nothing is known any more.
-    pub identity: Identity,
-    /// How long its access token lives, if we saw it issued.
-    pub lifetime: Option<Duration>,
-    /// How it came here.
-    pub cause: Cause,
-}
-
-/// Failures to renew, since the last success.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// How many in a row.
-    pub failures: u32,
-    /// When the last one ended.
-    pub at: Timestamp,
-    /// Not before this is it tried again by itself.
-    pub retry_at: Timestamp,
-    /// For people; holds no secret.
-    pub reason: String,
-}
+use crate::{Account, Vault, VaultError};
 
 /// A renewal that was begun, and of whose end nothing is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,24 +21,6 @@ pub struct PendingRenewal {
     pub generation: i64,
     /// When.
     pub started_at: Timestamp,
-}
-
-impl Attempt {
-    pub(crate) fn from_stored(text: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(text).ok()?;
-        Some(Self {
-            failures: u32::try_from(value.get("failures")?.as_u64()?).ok()?,
-            at: Timestamp::from_millis(value.get("at")?.as_i64()?),
-            retry_at: Timestamp::from_millis(value.get("retry_at")?.as_i64()?),
-            reason: value.get("reason")?.as_str()?.to_owned(),
-        })
-    }
-
-    fn to_stored(&self) -> String {
-        json!({"failures": self.failures, "at": self.at.as_millis(),
-            "retry_at": self.retry_at.as_millis(), "reason": self.reason})
-        .to_string()
-    }
 }
 
 impl Vault {
@@ -110,6 +64,34 @@ impl Vault {
                 Ok(generation)
             };
             record().map_err(|source| self.login_error(id, source))
+        })
+    }
+
+    /// Makes an earlier generation the present one, as a new generation.
+    ///
+    /// # Errors
+    /// [`VaultError::NoGeneration`] if it is not kept (any more) or cannot be opened.
+    pub fn restore(&self, account: &Account, number: i64) -> Result<i64, VaultError> {
+        let missing = || VaultError::NoGeneration {
+            name: account.name.clone(),
+            generation: number,
+        };
+        let found = self
+            .history(account)?
+            .into_iter()
+            .find(|generation| generation.number == number);
+        let document = found
+            .and_then(|generation| generation.document)
+            .ok_or_else(missing)?;
+        let login = NewLogin {
+            document,
+            identity: Identity::default(),
+            lifetime: None,
+            cause: Cause::Restored,
+        };
+        self.write(|transaction, sealer| {
+            store(transaction, sealer, &account.id, &login)
+                .map_err(|source| self.login_error(&account.id, source))
         })
     }
 
@@ -187,27 +169,6 @@ impl Vault {
                 Ok(())
             }
         })
-    }
-}
-
-/// The three sealed columns of a login, and its expiry in epoch milliseconds (0 for unknown).
-pub(crate) struct SealedLogin {
-    pub(crate) access_token: String,
-    pub(crate) refresh_token: String,
-    pub(crate) document: String,
-    pub(crate) expires_at: i64,
-}
-
-impl SealedLogin {
-    pub(crate) fn seal(sealer: &Sealer, login: &NewLogin) -> Self {
-        let rest = zeroize::Zeroizing::new(login.document.without_tokens().to_bytes());
-        let rest = std::str::from_utf8(&rest).expect("serde_json writes UTF-8");
-        Self {
-            access_token: sealer.seal_secret(&login.document.access_token()),
-            refresh_token: sealer.seal_secret(&login.document.refresh_token()),
-            document: sealer.seal(rest),
-            expires_at: stored_moment(login.document.expires_at()),
-        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use model::{
     AccountId, AuthType, CredentialDocument, Identity, LoginFacts, LoginState, Secret, Timestamp,
 };
-use rusqlite::Row;
-use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Map, Value};
 
-use crate::logins::Attempt;
+use crate::columns::{integer, moment, text};
+use crate::login::Attempt;
 use crate::sealer::Sealer;
 use crate::{Vault, VaultError};
 
@@ -322,35 +322,25 @@ fn state(reason: String, still_the_refused_login: bool) -> LoginState {
     LoginState::SignInAgain { reason }
 }
 
-/// SQLite columns hold any type whatever they were declared as: one odd value must not hide a
-/// whole list.
-pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            // Valid text, which it is but for damage, is quicker to tell than to repair.
-            let valid = std::str::from_utf8(bytes).map(str::to_owned);
-            valid.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
-        }
-        ValueRef::Integer(number) => number.to_string(),
-        ValueRef::Real(number) => number.to_string(),
-        ValueRef::Null => String::new(),
-    })
+pub(crate) fn select(
+    connection: &Connection,
+    condition: &str,
+    value: &str,
+) -> rusqlite::Result<Option<Account>> {
+    let statement = format!(
+        "SELECT {} FROM accounts WHERE {condition}",
+        Account::columns()
+    );
+    connection
+        .prepare_cached(&statement)?
+        .query_row([value], Account::from_row)
+        .optional()
 }
 
-fn integer(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Integer(number) => number,
-        ValueRef::Real(number) => number as i64,
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(0),
-        ValueRef::Blob(_) | ValueRef::Null => 0,
-    })
-}
-
-fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(Some(integer(row, column)?)
-        .filter(|&ms| ms > 0)
-        .map(Timestamp::from_millis))
+/// There is no account of that identifier, or not any more.
+pub(crate) fn gone(id: &AccountId) -> VaultError {
+    VaultError::NotFound {
+        name: id.to_string(),
+        similar: None,
+    }
 }

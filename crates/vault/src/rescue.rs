@@ -11,9 +11,9 @@ use std::time::Duration;
 use model::{AccountId, CredentialDocument, Identity};
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::select;
-use crate::history::Cause;
-use crate::logins::{self, NewLogin};
+use crate::login::{Cause, NewLogin};
+use crate::logins;
+use crate::record::select;
 use crate::{Vault, VaultError, durable};
 
 /// Bytes written beforehand. A sealed document of the usual kilobyte takes two; a larger one that

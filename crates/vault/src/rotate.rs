@@ -10,7 +10,7 @@ use rustix::fs::FlockOperation;
 use crate::durable::{self, Placing};
 use crate::key_file::{KEY_FILE_LIMIT, KeyFile, WrappedKey};
 use crate::sealer::Sealer;
-use crate::{Protection, Vault, VaultError, VaultKey, keyring, record, schema, settings};
+use crate::{Protection, Vault, VaultError, VaultKey, columns, keyring, schema, settings};
 
 /// Every sealed column there is.
 const SEALED: [(&str, &[&str]); 2] = [
@@ -194,8 +194,9 @@ impl Vault {
             let mut write = transaction.prepare(&format!(
                 "UPDATE {table} SET {column} = ?2 WHERE rowid = ?1"
             ))?;
-            let sealed =
-                read.query_map([], |row| Ok((row.get::<_, i64>(0)?, record::text(row, 1)?)))?;
+            let sealed = read.query_map([], |row| {
+                Ok((row.get::<_, i64>(0)?, columns::text(row, 1)?))
+            })?;
             for row in sealed.collect::<rusqlite::Result<Vec<_>>>()? {
                 if let Some(secret) = old.open(&row.1) {
                     write.execute(params![row.0, new.seal_secret(&secret)])?;

@@ -41,7 +41,7 @@ const COLUMNS: [(&str, &str); 10] = [
     ("refused_reason", "TEXT NOT NULL DEFAULT ''"),
     ("refused_expiry", "INTEGER NOT NULL DEFAULT 0"),
     ("renewed_at", "INTEGER NOT NULL DEFAULT 0"),
-    // JSON of `logins::Attempt`: the failures since the last success.
+    // JSON of `login::Attempt`: the failures since the last success.
     ("attempt", "TEXT NOT NULL DEFAULT ''"),
 ];
 

@@ -3,16 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use model::{Secret, Timestamp};
+use model::Secret;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 use crate::durable::{self, Placing};
 use crate::key_file::{KEY_FILE_LIMIT, KeyFile};
 use crate::sealer::Sealer;
 use crate::{
-    KeyId, Protection, VaultError, VaultKey, VaultPaths, keyring, record, schema, settings,
+    KeyId, Protection, VaultError, VaultKey, VaultPaths, columns, keyring, schema, settings,
 };
 
 /// How long a process waits for another one's transaction. They take milliseconds; a disk that
@@ -406,7 +406,7 @@ impl Vault {
                 FROM accounts WHERE sealed <> '' ORDER BY rowid DESC LIMIT 8";
             let mut statement = self.connection.prepare(statement)?;
             statement
-                .query_map([], |row| record::text(row, 0))?
+                .query_map([], |row| columns::text(row, 0))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| self.database_error(source))
@@ -460,12 +460,4 @@ fn create_database_file(paths: &VaultPaths) -> Result<(), VaultError> {
         }
         written => written,
     }
-}
-
-/// Now, by the system's clock; 1970 if it stands before that.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

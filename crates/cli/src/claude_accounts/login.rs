@@ -5,6 +5,7 @@ use renew::{ClientFiles, ClientLogin, Lease, read_login};
 use vault::{Account, Cause, NewAccount, NewLogin, Vault};
 
 use super::context::Context;
+use super::found_login::FoundLogin;
 use super::{install, keeper, services, sign_in};
 use crate::error::{CliError, Kind};
 use crate::time;
@@ -27,15 +28,6 @@ pub(crate) struct LoginArgs {
     /// The client, by path or by name in PATH
     #[arg(long, value_name = "PATH")]
     claude: Option<PathBuf>,
-}
-
-/// A login that was found or signed in to.
-pub(crate) struct Found {
-    pub(crate) document: CredentialDocument,
-    pub(crate) identity: Identity,
-    pub(crate) cause: Cause,
-    /// Whether the user's own credential file holds it too.
-    pub(crate) in_client_file: bool,
 }
 
 enum Source {
@@ -141,9 +133,9 @@ fn describe(login: &CredentialDocument, identity: &Identity) -> String {
     }
 }
 
-fn capture_from_client(files: &ClientFiles) -> Result<Found, CliError> {
+fn capture_from_client(files: &ClientFiles) -> Result<FoundLogin, CliError> {
     let document = usable(files.read_login()?, &files.credentials())?;
-    Ok(Found {
+    Ok(FoundLogin {
         document,
         identity: files.identity(),
         cause: Cause::Captured,
@@ -151,13 +143,13 @@ fn capture_from_client(files: &ClientFiles) -> Result<Found, CliError> {
     })
 }
 
-fn capture_from(path: &Path, files: &ClientFiles) -> Result<Found, CliError> {
+fn capture_from(path: &Path, files: &ClientFiles) -> Result<FoundLogin, CliError> {
     let same = |left: &Path, right: &Path| matches!((left.canonicalize(), right.canonicalize()), (Ok(left), Ok(right)) if left == right);
     if same(path, &files.credentials()) {
         return capture_from_client(files);
     }
     let document = usable(read_login(path)?, path)?;
-    Ok(Found {
+    Ok(FoundLogin {
         document,
         identity: Identity::default(),
         cause: Cause::Captured,
@@ -220,7 +212,7 @@ fn replace(
     context: &Context,
     vault: &Vault,
     account: &Account,
-    found: Found,
+    found: FoundLogin,
 ) -> Result<(), CliError> {
     let login = NewLogin {
         document: found.document,
@@ -244,7 +236,7 @@ fn replace(
     keeper::tell_of_change(context)
 }
 
-fn add(context: &Context, vault: &Vault, name: &str, found: &Found) -> Result<(), CliError> {
+fn add(context: &Context, vault: &Vault, name: &str, found: &FoundLogin) -> Result<(), CliError> {
     let account = NewAccount {
         login: Some(found.document.clone()),
         identity: found.identity.clone(),

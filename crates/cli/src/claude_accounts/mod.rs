@@ -23,6 +23,7 @@ mod doctor;
 mod env;
 mod exec;
 mod export;
+mod found_login;
 mod history;
 mod import;
 mod install;

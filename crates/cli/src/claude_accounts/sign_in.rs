@@ -11,7 +11,7 @@ use renew::{ClientFiles, ClientLogin, RuntimeDirectory};
 use vault::{Cause, durable};
 
 use super::context::Context;
-use super::login::Found;
+use super::found_login::FoundLogin;
 use super::services;
 use crate::error::{CliError, Kind};
 
@@ -19,7 +19,7 @@ use crate::error::{CliError, Kind};
 ///
 /// # Errors
 /// If the client fails, or is left without a sign-in.
-pub(crate) fn sign_in(context: &Context, client: &Path) -> Result<Found, CliError> {
+pub(crate) fn sign_in(context: &Context, client: &Path) -> Result<FoundLogin, CliError> {
     let directory = PrivateDirectory::make(&services::runtime(context)?)?;
     run_client(context, client, &directory)?;
     let files = ClientFiles {
@@ -27,7 +27,7 @@ pub(crate) fn sign_in(context: &Context, client: &Path) -> Result<Found, CliErro
         claude_json: directory.path.join(".claude.json"),
     };
     match files.read_login()? {
-        ClientLogin::Login(document) => Ok(Found {
+        ClientLogin::Login(document) => Ok(FoundLogin {
             document,
             identity: files.identity(),
             cause: Cause::SignedIn,

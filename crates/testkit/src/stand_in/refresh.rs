@@ -6,7 +6,7 @@ use super::locks;
 use super::settings::variable;
 use crate::documents::now_ms;
 use crate::http::{self, Response};
-use crate::token_server::{CLIENT_ID, EXPIRES_IN_SECONDS};
+use crate::token_exchange::{CLIENT_ID, EXPIRES_IN_SECONDS};
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
