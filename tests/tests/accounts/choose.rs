@@ -171,3 +171,27 @@ fn a_typing_error_is_guessed() {
     let ran = machine.run(&["launch", "wrok"]).code(3);
     assert!(ran.stderr.contains("Did you mean \"work\"?"), "{ran:#?}");
 }
+
+/// On a terminal both ask, and only a yes does it; `-y` does not ask.
+#[test]
+fn renaming_and_removing_ask_on_a_terminal() {
+    const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+    let machine = Machine::new();
+    drop(machine.run(&["add", "perso", "--key", KEY]).success());
+    drop(machine.add_login("login"));
+    let answer = |arguments: &[&str], typed: &str| {
+        let mut terminal = testkit::Terminal::claude_accounts(&machine.home, arguments);
+        terminal.wait_for("[y/N]", LIMIT);
+        terminal.type_text(typed);
+        terminal.wait(LIMIT).code()
+    };
+    let before = machine.export();
+    assert_eq!(answer(&["rename", "perso", "other"], "n\r"), Some(11));
+    assert_eq!(answer(&["remove", "perso"], "\r"), Some(11));
+    assert_eq!(machine.export(), before);
+    assert_eq!(answer(&["rename", "perso", "other"], "y\r"), Some(0));
+    assert_eq!(answer(&["remove", "other"], "yes\r"), Some(0));
+    drop(machine.run(&["rename", "login", "again", "-y"]).success());
+    drop(machine.run(&["remove", "again", "-y"]).success());
+    assert_eq!(machine.export(), json!([]));
+}
