@@ -51,6 +51,8 @@ fn launch() {
         let view = alternate(ROUNDS, alone, || scene.launch("login-1", "view"));
         Row::compared(&label("login, view, keeper running"), &view).print();
         drop(keeper);
+        let line = alternate(ROUNDS, alone, || scene.command(&["statusline"]));
+        Row::compared(&label("statusline"), &line).print();
         match scene.python(&["launch", "key-1"]) {
             Ok(_) => {
                 let python = alternate(SLOW_ROUNDS, alone, || scene.python_launch("key-1"));

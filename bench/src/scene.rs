@@ -40,6 +40,7 @@ impl Scene {
             .success();
         #[allow(clippy::disallowed_methods, reason = "a program reads its environment")]
         let search_path = std::env::var_os("PATH").unwrap_or_default();
+        drop(home.claude_accounts(&["default", "login-0"]).success());
         let scene = Self { home, search_path };
         // The first launch asks the client what it supports; the measured ones remember.
         assert!(
