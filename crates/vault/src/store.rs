@@ -449,7 +449,14 @@ fn resolved(paths: &VaultPaths) -> std::path::PathBuf {
 /// SQLite would make the file with the umask's mode; its WAL takes the mode of the file.
 fn create_database_file(paths: &VaultPaths) -> Result<(), VaultError> {
     let path = paths.database();
-    if path.symlink_metadata().is_ok() {
+    // The key is made when the tables are there. Looked at first: then no other process that makes
+    // a vault at this moment can make a good file look cut off.
+    let has_key = paths.key().symlink_metadata().is_ok();
+    if let Ok(metadata) = path.symlink_metadata() {
+        // To SQLite a file of one byte is an empty one too.
+        if has_key && metadata.is_file() && metadata.len() <= 1 {
+            return Err(VaultError::Corrupt(path));
+        }
         return durable::open_regular(&path, u64::MAX).map(drop);
     }
     match durable::write(&path, b"", 0o600, Placing::New) {

@@ -456,8 +456,10 @@ fn a_database_cut_short_anywhere() {
     drop(vault);
     let key = fs::read(paths.key()).unwrap();
     let whole = checkpointed(&paths);
-    // To SQLite a file of one byte is an empty one.
-    let lengths = (2..600).step_by(7).chain((600..whole.len()).step_by(1021));
+    let lengths = [0, 1]
+        .into_iter()
+        .chain((2..600).step_by(7))
+        .chain((600..whole.len()).step_by(1021));
     for length in lengths {
         replace_database(&paths, &whole[..length]);
         let place = format!("cut at {length} of {}", whole.len());
@@ -553,12 +555,16 @@ fn what_is_no_database_of_ours() {
     connection.pragma_update(None, "user_version", 2).unwrap();
     drop(connection);
     assert_told!(open(&paths), VaultError::TooNew { found: 2, .. });
-    // Empty, and the key is there: a new vault with the key that there is.
-    for statements in ["", "PRAGMA user_version = 1"] {
-        sqlite(statements);
-        drop(fill_vault(&paths));
-        assert_eq!(fs::read(paths.key()).unwrap(), key);
-    }
+    // Cut to nothing: the key tells that there was more.
+    replace_database(&paths, b"");
+    assert_told!(open(&paths), VaultError::Corrupt(_));
+    assert_eq!(fs::metadata(paths.database()).unwrap().len(), 0);
+    // No file at all, or one without tables: a new vault with the key that there is.
+    fs::remove_file(paths.database()).unwrap();
+    drop(fill_vault(&paths));
+    sqlite("PRAGMA user_version = 1");
+    drop(fill_vault(&paths));
+    assert_eq!(fs::read(paths.key()).unwrap(), key);
 }
 
 #[test]

@@ -170,6 +170,12 @@ fn replace(machine: &Machine, statements: &str) {
 fn databases_that_are_damaged_foreign_or_new() {
     try_each(&[
         (
+            "cut to nothing",
+            |machine| cut_to(machine, 0),
+            VAULT,
+            &["is damaged"],
+        ),
+        (
             "cut to 100 bytes",
             |machine| cut_to(machine, 100),
             VAULT,
