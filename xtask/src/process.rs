@@ -114,10 +114,12 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Where `program` is in PATH.
+/// Where `program` is in PATH, or among the system's own programs, which are not in everybody's.
 pub(crate) fn which(program: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH")?;
+    let system = ["/usr/sbin", "/sbin"].map(std::path::PathBuf::from);
     std::env::split_paths(&path)
+        .chain(system)
         .map(|directory| directory.join(program))
         .find(|candidate| candidate.is_file())
 }

@@ -75,6 +75,7 @@ pub enum Answer {
 /// A server with a thread a connection. Dropping it closes every connection and joins every thread.
 pub struct Server {
     address: SocketAddr,
+    listener: TcpListener,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -94,12 +95,14 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port of 127.0.0.1");
         let address = listener.local_addr().expect("the address bound");
         let shared = Arc::new(Shared::default());
+        let waking = listener.try_clone().expect("a descriptor");
         let accepting = {
             let (shared, handler) = (Arc::clone(&shared), Arc::new(handler));
             thread::spawn(move || accept_all(&listener, &shared, &handler))
         };
         Server {
             address,
+            listener: waking,
             shared,
             accepting: Some(accepting),
         }
@@ -115,8 +118,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, which closes what is open and joins the rest.
-        drop(TcpStream::connect(self.address));
+        // Wakes the accepting thread, which closes what is open and joins the rest. A connection would not do: the server may
+        // listen in another network than this thread's.
+        rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Read).ok();
         if let Some(accepting) = self.accepting.take() {
             drop(accepting.join());
         }

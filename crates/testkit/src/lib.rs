@@ -15,6 +15,7 @@
 pub mod api_server;
 pub mod documents;
 pub mod home;
+pub mod host;
 pub mod http;
 pub mod namespace;
 pub mod planted;
@@ -29,6 +30,7 @@ pub mod token_server;
 
 pub use api_server::ApiServer;
 pub use home::{ClientCall, Ran, TestHome};
+pub use host::{Host, host_or_skip};
 pub use namespace::{
     Isolation, in_loopback_only, isolated, loopback_only_available, read_only, small_tmpfs,
 };

@@ -1,10 +1,11 @@
 //! A terminal to run a program on, and somebody who types.
 
 use crate::{Process, TestHome};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::fs::{File, OpenOptions};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::process::ExitStatus;
+use std::os::fd::OwnedFd;
+use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -32,19 +33,24 @@ impl Terminal {
     /// When it cannot be started.
     #[must_use]
     pub fn start(home: &TestHome, program: &str, arguments: &[&str]) -> Terminal {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let ours = openpt(flags).expect("a pseudo-terminal");
-        grantpt(&ours).expect("access to the pseudo-terminal");
-        unlockpt(&ours).expect("an unlocked pseudo-terminal");
-        let name = ptsname(&ours, Vec::new()).expect("the name of the pseudo-terminal");
-        let theirs = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(name.to_str().expect("a name of ASCII"))
-            .expect("the other side of the pseudo-terminal");
-        // It makes itself the first process of the terminal, and then becomes the program.
         let mut command = home.command("setsid");
         command.arg("--ctty").arg(program).args(arguments);
+        Terminal::of(command)
+    }
+
+    /// Starts `command`, which has to become the first process of the terminal by itself, as `setsid --ctty PROGRAM` does.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn of(command: Command) -> Terminal {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        Terminal::with(openpt(flags).expect("a pseudo-terminal"), command)
+    }
+
+    /// [`Terminal::of`] on the pseudo-terminal of which this is the keeping side.
+    pub(crate) fn with(ours: OwnedFd, mut command: Command) -> Terminal {
+        let theirs = user_side(&ours);
         let other = || theirs.try_clone().expect("a descriptor");
         command.stdin(other()).stdout(other()).stderr(other());
         let process = Process::spawn(command);
@@ -117,6 +123,17 @@ impl Terminal {
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit)
     }
+}
+
+/// The other side of a new pseudo-terminal.
+pub(crate) fn user_side(ours: &OwnedFd) -> File {
+    grantpt(ours).expect("access to the pseudo-terminal");
+    unlockpt(ours).expect("an unlocked pseudo-terminal");
+    // Not by its name, which may be one of another /dev.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    ioctl_tiocgptpeer(ours, flags)
+        .expect("the other side of the pseudo-terminal")
+        .into()
 }
 
 impl Screen {

@@ -1,7 +1,11 @@
 //! Installs what the tests need and is not there, saying each thing; what cannot be had becomes a reason to skip.
 
+mod busybox;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,7 +19,7 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 21] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -29,7 +33,21 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("dbus-run-session", "dbus-daemon"),
     ("dbus-send", "dbus-bin"),
     ("gnome-keyring-daemon", "gnome-keyring"),
+    ("sshd", SSH_SERVER),
+    ("ssh", "openssh-client"),
+    ("busybox", "busybox"),
+    ("setpriv", "util-linux"),
+    ("nsenter", "util-linux"),
+    ("chattr", "e2fsprogs"),
+    ("useradd", "passwd"),
+    ("su", "util-linux"),
 ];
+
+/// Tests run its sshd in machines of their own only; this machine is not to begin to let anybody in.
+const SSH_SERVER: &str = "openssh-server";
+
+/// While this is there and refuses, installing a service's package does not start the service.
+const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// The Python package that reads what the product seals, as an independent witness.
 const CRYPTOGRAPHY: &str = "cryptography";
@@ -41,6 +59,7 @@ pub(crate) struct Provisions {
     missing: BTreeMap<&'static str, String>,
     real_client: Option<PathBuf>,
     python_path: Option<PathBuf>,
+    busybox: Option<PathBuf>,
 }
 
 impl Provisions {
@@ -56,6 +75,9 @@ impl Provisions {
         }
         if let Some(reason) = self.missing("real client") {
             command.env("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT_MISSING", reason);
+        }
+        if let Some(busybox) = &self.busybox {
+            command.env("CLAUDE_ACCOUNTS_TEST_BUSYBOX", busybox);
         }
         if let Some(path) = &self.python_path {
             command.env("CLAUDE_ACCOUNTS_TEST_PYTHONPATH", path);
@@ -92,6 +114,12 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
     }
     if tests {
         real_client(workspace, &mut provisions);
+        match busybox::provide(workspace) {
+            Ok(path) => provisions.busybox = Some(path),
+            Err(reason) => {
+                provisions.missing.insert("BusyBox user tools", reason);
+            }
+        }
     }
     provisions
 }
@@ -122,10 +150,21 @@ fn debian_packages(workspace: &Workspace, options: &Options, provisions: &mut Pr
     if packages.is_empty() {
         return;
     }
-    let reason = apt_install(workspace, &packages);
+    // There it would also be started with the machine from now on.
+    let unwanted = Path::new("/run/systemd/system").exists() && packages.contains(&SSH_SERVER);
+    if unwanted {
+        packages.retain(|package| *package != SSH_SERVER);
+        println!("missing, and left to you, since systemd would start it: {SSH_SERVER}");
+    }
+    let reason = if packages.is_empty() {
+        None
+    } else {
+        apt_install(workspace, &packages)
+    };
     for (program, package) in absent() {
-        let reason = reason
-            .clone()
+        let reason = Some(format!("needs {package}, which systemd would start here"))
+            .filter(|_| unwanted && package == SSH_SERVER)
+            .or_else(|| reason.clone())
             .unwrap_or_else(|| format!("{package} was installed, yet {program} is not in PATH"));
         provisions.missing.insert(program, reason);
     }
@@ -156,7 +195,9 @@ fn apt_install(workspace: &Workspace, packages: &[&str]) -> Option<String> {
     let updated = apt("apt-get update", &["update", "--quiet"]);
     let mut arguments = vec!["install", "--quiet", "--yes", "--no-install-recommends"];
     arguments.extend(packages);
+    let policy = NoServices::new();
     let installed = apt("apt-get install", &arguments);
+    drop(policy);
     if installed.succeeded {
         return None;
     }
@@ -167,6 +208,30 @@ fn apt_install(workspace: &Workspace, packages: &[&str]) -> Option<String> {
         updated
     };
     Some(failure("apt-get", &cause))
+}
+
+/// Keeps packages from starting services, where the machine has no policy of its own about that.
+struct NoServices {
+    made: bool,
+}
+
+impl NoServices {
+    fn new() -> NoServices {
+        let mut options = std::fs::OpenOptions::new();
+        let made = options.write(true).create_new(true).mode(0o755);
+        let made = made
+            .open(SERVICE_POLICY)
+            .and_then(|mut file| file.write_all(b"#!/bin/sh\nexit 101\n"));
+        NoServices { made: made.is_ok() }
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.made && std::fs::remove_file(SERVICE_POLICY).is_err() {
+            println!("could not remove {SERVICE_POLICY}, which keeps services from being started");
+        }
+    }
 }
 
 fn is_root() -> bool {
