@@ -6,6 +6,7 @@
 mod account;
 mod credential_document;
 mod identity;
+pub mod marked_block;
 mod name;
 mod renewal;
 mod secret;

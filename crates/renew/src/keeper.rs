@@ -5,43 +5,35 @@
 //! holds up nothing else. What the keeper knows stands in the sessions' directories and in the
 //! vault: it can be killed at any moment.
 
-mod due;
 mod options;
 mod protocol;
 mod sign_in;
 mod wait;
-mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{AccountId, CredentialDocument, RetryPolicy, Timestamp};
+use model::{AccountId, CredentialDocument, Timestamp};
 use vault::{Account, Vault, VaultError};
 
 use crate::session::{self, may_be_replaced};
+use crate::schedule::{Failure, Finished, LONGEST_WAIT, Schedule};
 use crate::{Outcome, RenewError, RuntimeDirectory, Session, clock};
 
 pub use options::{KeeperError, KeeperEvent, KeeperOptions, SessionEnd};
 pub use protocol::{KeeperStatus, SessionStatus, ask_keeper_to_stop, keeper_status, wake_keeper};
 pub use sign_in::Kept;
 
-use due::time_until_due;
 use protocol::{Request, Socket};
 use sign_in::Progress;
 use wait::{Waiter, WatchedSession};
-use worker::{Failure, Finished, Workers};
 
-/// No wait is longer: so a clock that was set, a machine that slept and a login that another
-/// program stored are noticed.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The wait for something that takes moments: somebody else's lease, a client that still writes.
 const MOMENTS: Duration = Duration::from_millis(200);
-
-/// A failure noted for further ahead than this was noted under another clock.
-const LONGEST_RETRY: Duration = Duration::from_secs(3_700);
 
 /// The keeper of one vault.
 pub struct Keeper {
@@ -50,10 +42,8 @@ pub struct Keeper {
     vault: Vault,
     waiter: Waiter,
     socket: Socket,
-    workers: Workers,
+    schedule: Schedule,
     sessions: BTreeMap<PathBuf, WatchedSession>,
-    /// Renewals that failed without a note in the vault, which perhaps cannot be written.
-    pauses: BTreeMap<AccountId, Pause>,
     /// Whether something has to be looked at again in moments.
     unfinished: bool,
     started_at: Timestamp,
@@ -62,11 +52,6 @@ pub struct Keeper {
     observer: Box<dyn FnMut(&KeeperEvent)>,
     /// Held by the one keeper; released by the kernel.
     lock: File,
-}
-
-struct Pause {
-    failures: u32,
-    until: Instant,
 }
 
 impl Keeper {
@@ -88,7 +73,12 @@ impl Keeper {
             source,
         })?;
         let socket = Socket::listen(&runtime)?;
-        let workers = Workers::new(&options).map_err(|source| KeeperError::System {
+        let schedule = Schedule::new(
+            options.paths.clone(),
+            options.key.clone(),
+            Arc::clone(&options.renewer),
+        );
+        let schedule = schedule.map_err(|source| KeeperError::System {
             action: "start a worker",
             source,
         })?;
@@ -98,9 +88,8 @@ impl Keeper {
             vault,
             waiter,
             socket,
-            workers,
+            schedule,
             sessions: BTreeMap::new(),
-            pauses: BTreeMap::new(),
             unfinished: false,
             started_at: clock::now(),
             idle_since: None,
@@ -251,61 +240,19 @@ impl Keeper {
 
     /// Starts a renewal that is due; else how long until one may be.
     fn renew_if_due(&mut self, account: &Account) -> Duration {
-        if self.workers.is_busy_with(&account.id) {
-            return LONGEST_WAIT;
-        }
-        let now = clock::now();
-        let due = time_until_due(&account.login_facts(), now);
-        if due > Duration::ZERO {
-            return due;
-        }
-        let wait = self.wait_after_failure(account, now);
-        if wait > Duration::ZERO {
-            return wait;
-        }
-        if let Err(error) = self.workers.renew(account) {
-            self.pause(&account.id);
+        self.schedule.renew_if_due(account).unwrap_or_else(|error| {
             (self.observer)(&KeeperEvent::Trouble {
                 what: format!("cannot start a renewal: {error}"),
             });
-        }
-        LONGEST_WAIT
-    }
-
-    fn wait_after_failure(&self, account: &Account, now: Timestamp) -> Duration {
-        let noted = account
-            .attempt
-            .as_ref()
-            .map_or(Duration::ZERO, |attempt| now.until(attempt.retry_at));
-        let paused = self
-            .pauses
-            .get(&account.id)
-            .map_or(Duration::ZERO, |pause| {
-                pause.until.saturating_duration_since(Instant::now())
-            });
-        // One noted for too far ahead was noted under another clock.
-        paused.max(if noted > LONGEST_RETRY {
-            Duration::ZERO
-        } else {
-            noted
+            LONGEST_WAIT
         })
-    }
-
-    fn pause(&mut self, account: &AccountId) {
-        let pause = self.pauses.entry(account.clone()).or_insert(Pause {
-            failures: 0,
-            until: Instant::now(),
-        });
-        pause.failures = pause.failures.saturating_add(1);
-        let random = getrandom::u32().unwrap_or(u32::MAX);
-        pause.until = Instant::now() + RetryPolicy::KEEPER.wait(pause.failures, random, None);
     }
 
     fn is_over(&mut self) -> bool {
         if self.stopping || !self.is_in_place() {
-            return !self.workers.is_busy();
+            return !self.schedule.is_busy();
         }
-        if !self.sessions.is_empty() || self.workers.is_busy() {
+        if !self.sessions.is_empty() || self.schedule.is_busy() {
             self.idle_since = None;
             return false;
         }
@@ -349,7 +296,7 @@ impl Keeper {
             .max(Duration::from_millis(1));
         let woken = self
             .waiter
-            .wait(limit, &self.socket, &self.workers, &self.sessions);
+            .wait(limit, &self.socket, &self.schedule, &self.sessions);
         let woken = woken.map_err(|source| KeeperError::System {
             action: "wait",
             source,
@@ -378,11 +325,7 @@ impl Keeper {
     }
 
     fn note_results(&mut self) {
-        for Finished { account, result } in self.workers.finished() {
-            match &result {
-                Err(failure) if !failure.is_on_record => self.pause(&account),
-                _ => drop(self.pauses.remove(&account)),
-            }
+        for Finished { account, result } in self.schedule.finished() {
             (self.observer)(&match result {
                 Ok(Outcome::Renewed) => KeeperEvent::Renewed { account },
                 Ok(_) => KeeperEvent::AlreadyRenewed { account },

@@ -15,8 +15,10 @@ mod lease;
 mod process;
 mod renewal;
 mod runtime;
+mod schedule;
 mod session;
 mod token_url;
+mod vault_access;
 
 pub use client_locks::{STALE_AFTER, client_lock_paths};
 pub use client_login::{ClientFiles, ClientLogin, read_login};
@@ -28,5 +30,6 @@ pub use keeper::{
 pub use lease::Lease;
 pub use renewal::{Outcome, Renewer, Want};
 pub use runtime::RuntimeDirectory;
+pub use schedule::{Failure, Finished, LONGEST_WAIT, Schedule};
 pub use session::{NewSession, Session, SessionKind};
 pub use token_url::{TokenUrl, TokenUrlError};

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use model::AccountId;
 use rustix::fs::FlockOperation;
-use vault::{NoPassphrase, Vault, VaultError, VaultKey, VaultPaths};
+use vault::{Vault, VaultError, VaultKey, VaultPaths};
 
+use crate::vault_access::open_vault;
 use crate::{ClientFiles, Renewer, RuntimeDirectory};
 
 /// What a keeper is started with.
@@ -40,15 +41,6 @@ impl KeeperOptions {
     pub(crate) fn open_vault(&self) -> Result<Vault, VaultError> {
         open_vault(&self.paths, self.key.as_ref())
     }
-}
-
-pub(crate) fn open_vault(paths: &VaultPaths, key: Option<&VaultKey>) -> Result<Vault, VaultError> {
-    let vault = Vault::open(paths, Box::new(NoPassphrase))?;
-    match key {
-        Some(key) => vault.unlock_with(key)?,
-        None => vault.unlock()?,
-    }
-    Ok(vault)
 }
 
 /// What a keeper does, for its log. No variant holds a secret.

@@ -14,8 +14,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::protocol::Socket;
-use super::worker::Workers;
-use crate::{RuntimeDirectory, Session};
+use crate::{RuntimeDirectory, Schedule, Session};
 
 const VIEW_FILE: &[u8] = b".credentials.json";
 
@@ -100,7 +99,7 @@ impl Waiter {
         &self,
         limit: Duration,
         socket: &Socket,
-        workers: &Workers,
+        workers: &Schedule,
         sessions: &BTreeMap<PathBuf, WatchedSession>,
     ) -> io::Result<Woken> {
         let deadline = Instant::now() + limit;

@@ -7,23 +7,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use model::{AccountId, RENEWAL_MARGIN};
+use model::AccountId;
 use vault::{Account, VaultKey, VaultPaths};
 
-use super::options::open_vault;
-use crate::{KeeperOptions, Outcome, RenewError, Renewer, Want};
+use crate::vault_access::open_vault;
+use crate::{Outcome, RenewError, Renewer, Want};
 
 /// A renewal that has come to its end.
-pub(crate) struct Finished {
-    pub(crate) account: AccountId,
-    pub(crate) result: Result<Outcome, Failure>,
+#[derive(Debug)]
+pub struct Finished {
+    /// Whose.
+    pub account: AccountId,
+    /// What came of it.
+    pub result: Result<Outcome, Failure>,
 }
 
 /// Why one failed, without what cannot cross threads.
-pub(crate) struct Failure {
-    pub(crate) reason: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// For people; holds no secret.
+    pub reason: String,
     /// Whether the account's record tells when to try again.
-    pub(crate) is_on_record: bool,
+    pub is_on_record: bool,
 }
 
 impl From<RenewError> for Failure {
@@ -46,11 +51,15 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn new(options: &KeeperOptions) -> io::Result<Self> {
+    pub(crate) fn new(
+        paths: VaultPaths,
+        key: Option<VaultKey>,
+        renewer: Arc<Renewer>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            paths: options.paths.clone(),
-            key: options.key.clone(),
-            renewer: Arc::clone(&options.renewer),
+            paths,
+            key,
+            renewer,
             busy: BTreeSet::new(),
             results: mpsc::channel(),
             signal: io::pipe()?,
@@ -69,7 +78,7 @@ impl Workers {
     ///
     /// # Errors
     /// If the system gives no thread or descriptor for it.
-    pub(crate) fn renew(&mut self, account: &Account) -> io::Result<()> {
+    pub(crate) fn renew(&mut self, account: &Account, want: Want) -> io::Result<()> {
         let mut signal = self.signal.1.try_clone()?;
         let (paths, key, renewer) = (
             self.paths.clone(),
@@ -78,7 +87,7 @@ impl Workers {
         );
         let (id, results) = (account.id.clone(), self.results.0.clone());
         let work = move || {
-            let renewed = AssertUnwindSafe(|| renew(&paths, key.as_ref(), &renewer, &id));
+            let renewed = AssertUnwindSafe(|| renew(&paths, key.as_ref(), &renewer, &id, want));
             // A renewal without an end would keep its account from ever being renewed again.
             let result = catch_unwind(renewed).unwrap_or_else(|_| Err(panicked()));
             // The keeper has gone if nobody listens.
@@ -107,9 +116,10 @@ fn renew(
     key: Option<&VaultKey>,
     renewer: &Renewer,
     id: &AccountId,
+    want: Want,
 ) -> Result<Outcome, Failure> {
     let vault = open_vault(paths, key).map_err(RenewError::from)?;
-    Ok(renewer.renew(&vault, id, Want::Left(RENEWAL_MARGIN))?)
+    Ok(renewer.renew(&vault, id, want)?)
 }
 
 fn panicked() -> Failure {
