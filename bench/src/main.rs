@@ -7,6 +7,7 @@
 
 mod machine;
 mod scene;
+mod server;
 mod timing;
 
 use std::process::Command;
@@ -22,11 +23,12 @@ const SLOW_ROUNDS: usize = 21;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 4] = [
+    let parts: [(&str, fn()); 5] = [
         ("launch", launch),
         ("list", list),
         ("memory", memory),
         ("size", size),
+        ("server", server::server),
     ];
     println!("{}", Machine::read());
     for (name, measure) in parts {

@@ -7,6 +7,8 @@
     reason = "helpers of tests"
 )]
 
+pub mod server;
+
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;

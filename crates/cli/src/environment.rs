@@ -2,8 +2,21 @@
 
 use std::ffi::{OsStr, OsString};
 
+/// The programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `claude-accounts`.
+    Accounts,
+    /// `claude-share`.
+    Share,
+}
+
+const ACCOUNTS: &[Program] = &[Program::Accounts];
+const SHARE: &[Program] = &[Program::Share];
+const BOTH: &[Program] = &[Program::Accounts, Program::Share];
+
 macro_rules! variables {
-    ($($variant:ident $name:literal $meaning:literal)*) => {
+    ($($variant:ident $readers:ident $name:literal $meaning:literal)*) => {
         /// A variable that a program reads.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Variable {
@@ -29,28 +42,39 @@ macro_rules! variables {
                     $(Self::$variant => $meaning,)*
                 }
             }
+
+            /// Whether `program` reads it.
+            #[must_use]
+            pub fn is_read_by(self, program: Program) -> bool {
+                let readers: &[Program] = match self {
+                    $(Self::$variant => $readers,)*
+                };
+                readers.contains(&program)
+            }
         }
     };
 }
 
 variables! {
-    AccountsHome "CLAUDE_ACCOUNTS_HOME" "directory of the vault; ~/.claude-accounts if not set"
-    Client "CLAUDE_ACCOUNTS_CLAUDE" "the client to launch; `claude` from PATH if not set"
-    TokenUrl "CLAUDE_ACCOUNTS_TOKEN_URL" "token endpoint instead of the vendor's (https, or http to this machine)"
-    KeeperLinger "CLAUDE_ACCOUNTS_KEEPER_LINGER" "seconds that a keeper stays after the last session; 60 if not set"
-    SessionAccount "CLAUDE_ACCOUNTS_ACCOUNT" "set inside a launched session: the account it was launched with"
-    PassphraseDescriptor "CLAUDE_ACCOUNTS_PASSPHRASE_FD" "number of a descriptor to read the vault's passphrase from, one line"
-    ConfigDirectory "CLAUDE_CONFIG_DIR" "the client's own directory; ~/.claude if not set"
-    Home "HOME" "the home directory"
-    Path "PATH" "where programs are looked for"
-    RuntimeDirectory "XDG_RUNTIME_DIR" "where the views of running sessions are kept"
-    ConfigHome "XDG_CONFIG_HOME" "where the shell fish has its configuration; ~/.config if not set"
-    ZshDirectory "ZDOTDIR" "where zsh has its .zshrc; the home directory if not set"
-    Shell "SHELL" "the shell that aliases are written for"
-    SessionBus "DBUS_SESSION_BUS_ADDRESS" "where the OS keyring is asked for the vault's key, if it is kept there"
-    TimeZone "TZ" "time zone in which times are shown; the system's if not set"
-    Columns "COLUMNS" "width of tables; the terminal's if not set"
-    NoColor "NO_COLOR" "set to anything: no colours"
+    AccountsHome ACCOUNTS "CLAUDE_ACCOUNTS_HOME" "directory of the vault; ~/.claude-accounts if not set"
+    Client ACCOUNTS "CLAUDE_ACCOUNTS_CLAUDE" "the client to launch; `claude` from PATH if not set"
+    TokenUrl BOTH "CLAUDE_ACCOUNTS_TOKEN_URL" "token endpoint instead of the vendor's (https, or http to this machine)"
+    KeeperLinger ACCOUNTS "CLAUDE_ACCOUNTS_KEEPER_LINGER" "seconds that a keeper stays after the last session; 60 if not set"
+    SessionAccount ACCOUNTS "CLAUDE_ACCOUNTS_ACCOUNT" "set inside a launched session: the account it was launched with"
+    PassphraseDescriptor ACCOUNTS "CLAUDE_ACCOUNTS_PASSPHRASE_FD" "number of a descriptor to read the vault's passphrase from, one line"
+    ConfigDirectory ACCOUNTS "CLAUDE_CONFIG_DIR" "the client's own directory; ~/.claude if not set"
+    Home ACCOUNTS "HOME" "the home directory"
+    Path ACCOUNTS "PATH" "where programs are looked for"
+    RuntimeDirectory ACCOUNTS "XDG_RUNTIME_DIR" "where the views of running sessions are kept"
+    ConfigHome ACCOUNTS "XDG_CONFIG_HOME" "where the shell fish has its configuration; ~/.config if not set"
+    ZshDirectory ACCOUNTS "ZDOTDIR" "where zsh has its .zshrc; the home directory if not set"
+    Shell ACCOUNTS "SHELL" "the shell that aliases are written for"
+    SessionBus ACCOUNTS "DBUS_SESSION_BUS_ADDRESS" "where the OS keyring is asked for the vault's key, if it is kept there"
+    NotifySocket SHARE "NOTIFY_SOCKET" "where the keeper tells systemd that it is ready; systemd sets it"
+    JournalStream SHARE "JOURNAL_STREAM" "set by systemd where output goes to its journal: the keeper's lines then bear no time"
+    TimeZone BOTH "TZ" "time zone in which times are shown; the system's if not set"
+    Columns BOTH "COLUMNS" "width of tables; the terminal's if not set"
+    NoColor BOTH "NO_COLOR" "set to anything: no colours"
 }
 
 /// The environment as it was at the start.
@@ -93,14 +117,15 @@ impl Environment {
     }
 }
 
-/// The list for `--help`: name and meaning, one variable a line.
+/// The list for a program's `--help`: name and meaning, one variable a line.
 #[must_use]
-pub fn explanation() -> String {
-    let widest = Variable::ALL.iter().map(|variable| variable.name().len());
+pub fn explanation(program: Program) -> String {
+    let read = || Variable::ALL.iter().filter(move |variable| variable.is_read_by(program));
+    let widest = read().map(|variable| variable.name().len());
     let width = widest.max().unwrap_or(0);
     let line =
         |variable: &Variable| format!("  {:width$}  {}\n", variable.name(), variable.meaning());
-    Variable::ALL.iter().map(line).collect()
+    read().map(line).collect()
 }
 
 #[cfg(test)]
@@ -116,10 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_is_explained() {
-        let text = explanation();
+    fn every_variable_is_explained_by_the_programs_that_read_it() {
         for variable in Variable::ALL {
-            assert!(text.contains(variable.name()) && !variable.meaning().is_empty());
+            assert!(!variable.meaning().is_empty());
+            let explained = [Program::Accounts, Program::Share].map(|program| {
+                let name = format!("  {} ", variable.name());
+                let explained = explanation(program).contains(&name);
+                assert_eq!(explained, variable.is_read_by(program), "{}", variable.name());
+                explained
+            });
+            assert!(explained.contains(&true), "{}", variable.name());
         }
     }
 }

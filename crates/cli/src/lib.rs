@@ -5,11 +5,13 @@
 //! `terminal` print; nothing else may.
 
 pub mod claude_accounts;
+pub mod claude_share;
 mod descriptors;
 pub mod environment;
 pub mod error;
 mod input;
 mod output;
+mod program;
 mod prompt;
 mod table;
 mod terminal;

@@ -68,6 +68,11 @@ impl Output {
         self.text(text)
     }
 
+    /// What a server command does, as it does it; not with `--quiet`.
+    pub(crate) fn say(&self, text: &str) -> Result<(), CliError> {
+        self.note(&format!("[claude-share] {text}"))
+    }
+
     /// Something to be known that is no failure, on standard error; not with `--quiet`.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {

@@ -62,6 +62,18 @@ impl Prompt {
         Ok(Secret::new(answer.as_str()))
     }
 
+    /// A line that is typed; empty if nothing was.
+    ///
+    /// # Errors
+    /// If nobody can be asked, Ctrl-C, or the end of input.
+    pub(crate) fn line(&self, question: &str) -> Result<String, CliError> {
+        if !self.can_ask() {
+            return Err(nobody_there());
+        }
+        let answer = terminal::ask(question, Echo::Shown).map_err(|error| failure(&error))?;
+        Ok(answer.trim().to_owned())
+    }
+
     /// Goes on after a yes.
     ///
     /// # Errors

@@ -3,9 +3,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use launch::{Shell, script};
 
 use super::context::Context;
-use super::services;
 use crate::environment::Variable;
 use crate::error::CliError;
+use crate::program;
 
 /// Print shell aliases: claude-NAME for every account
 ///
@@ -21,7 +21,7 @@ pub(crate) struct AliasesArgs {
 pub(crate) fn run(args: &AliasesArgs, context: &Context) -> Result<(), CliError> {
     let told = args.shell.as_deref().and_then(Shell::from_path);
     let shell = told.or_else(|| login_shell(context)).unwrap_or(Shell::Bash);
-    let text = script(shell, &services::own_program()?, &names(context)?);
+    let text = script(shell, &program::own_path()?, &names(context)?);
     context.output.bytes(&text)
 }
 

@@ -4,9 +4,9 @@ use launch::{Change, FileChange, ShellFiles};
 
 use super::aliases::{login_shell, names};
 use super::context::Context;
-use super::services;
 use crate::environment::Variable;
 use crate::error::CliError;
+use crate::program;
 
 /// Make shells know the aliases claude-NAME
 ///
@@ -20,7 +20,7 @@ pub(crate) fn run(_args: &InstallArgs, context: &Context) -> Result<(), CliError
     let directories = Directories::of(context)?;
     let changes = directories
         .files(context)
-        .install(&services::own_program()?, &names(context)?)?;
+        .install(&program::own_path()?, &names(context)?)?;
     report(context, &changes)?;
     if changes
         .iter()
@@ -40,7 +40,7 @@ pub(crate) fn follow(context: &Context) {
         let directories = Directories::of(context)?;
         let files = directories.files(context);
         if files.are_installed() {
-            files.write_aliases(&services::own_program()?, &names(context)?)?;
+            files.write_aliases(&program::own_path()?, &names(context)?)?;
         }
         Ok(())
     };

@@ -18,6 +18,7 @@ use super::services;
 use crate::descriptors;
 use crate::environment::Variable;
 use crate::error::{CliError, Kind};
+use crate::program;
 use crate::table::Table;
 use crate::time;
 
@@ -293,7 +294,7 @@ fn start(context: &Context, args: &RunArgs) -> Result<(), CliError> {
 
 /// This program as a keeper: no terminal, no variable that it does not need, no directory held.
 fn background(context: &Context, verb: &str, key_stdin: bool) -> Result<Command, CliError> {
-    let mut command = Command::new(services::own_program()?);
+    let mut command = Command::new(program::own_path()?);
     command
         .arg0("claude-accounts")
         .arg("--vault")

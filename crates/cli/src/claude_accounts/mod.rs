@@ -6,16 +6,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::environment::{self, Environment};
+use crate::environment::{self, Environment, Program};
 use crate::error::{self, CliError, Kind};
+use crate::program::{self, completions, man, version};
 use context::Context;
 
 mod account_report;
 mod add;
 mod aliases;
-mod completions;
 mod context;
 mod current;
 mod default;
@@ -33,7 +33,6 @@ mod key;
 mod launch;
 mod list;
 mod login;
-mod man;
 mod refresh;
 mod remove;
 mod rename;
@@ -47,7 +46,6 @@ mod status;
 mod statusline;
 mod uninstall;
 mod use_account;
-mod version;
 
 /// Several Claude Code accounts, sealed in one vault; one shared ~/.claude
 #[derive(Parser)]
@@ -108,6 +106,9 @@ enum Command {
     Key(key::KeyArgs),
     Keeper(keeper::KeeperArgs),
     Doctor(doctor::DoctorArgs),
+    #[command(
+        after_help = "For bash: claude-accounts completions bash > ~/.local/share/bash-completion/completions/claude-accounts"
+    )]
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Version(version::VersionArgs),
@@ -139,32 +140,20 @@ fn dispatch(command: &Command, context: &Context) -> Result<(), CliError> {
         Command::Key(args) => key::run(args, context),
         Command::Keeper(args) => keeper::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
-        Command::Completions(args) => completions::run(args, context),
-        Command::Man(args) => man::run(args, context),
-        Command::Version(args) => version::run(args, context),
+        Command::Completions(args) => completions::run(args, self::command(), &context.output),
+        Command::Man(args) => man::run(args, self::command(), &context.output),
+        Command::Version(args) => version::run(args, &self::command(), &context.output),
     }
 }
 
 /// The whole program: from its arguments to its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match command()
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
-    };
-    let context = Context::new(Environment::read(), &cli.global);
-    match dispatch(&cli.command, &context) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if error.kind != Kind::ReaderGone {
-                context.output.failure(&error);
-            }
-            ExitCode::from(error.kind.exit_code())
-        }
-    }
+    program::run(command(), |cli: Cli| {
+        let context = Context::new(Environment::read(), &cli.global);
+        let result = dispatch(&cli.command, &context);
+        (context.output, result.map(|()| ExitCode::SUCCESS))
+    })
 }
 
 /// The command line's definition: help, completions and man pages are made from it.
@@ -173,36 +162,15 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Help and version are printed as they are; a complaint may repeat what was typed in the wrong
-/// place, which may be a key.
-fn usage(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        drop(error.print());
-        return ExitCode::SUCCESS;
-    }
-    let shown = error.render().to_string();
-    if error::redacted(&shown) == shown {
-        drop(error.print());
-    } else {
-        use std::io::Write as _;
-        drop(std::io::stderr().write_all(error::redacted(&shown).as_bytes()));
-    }
-    ExitCode::from(Kind::Usage.exit_code())
-}
-
 fn after_long_help() -> String {
-    let (codes, variables) = (error::explanation(), environment::explanation());
+    let codes = error::explanation(|kind| Some(Kind::meaning(kind)));
+    let variables = environment::explanation(Program::Accounts);
     format!("Exit codes:\n{codes}\nEnvironment:\n{variables}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn every_command(command: &clap::Command) -> Vec<clap::Command> {
-        let below = command.get_subcommands().flat_map(every_command);
-        std::iter::once(command.clone()).chain(below).collect()
-    }
 
     #[test]
     fn the_definition_is_sound() {
@@ -211,21 +179,7 @@ mod tests {
 
     #[test]
     fn every_command_and_every_argument_has_help() {
-        for command in every_command(&command()) {
-            assert!(
-                command.get_about().is_some(),
-                "{} has no help",
-                command.get_name()
-            );
-            for argument in command.get_arguments() {
-                assert!(
-                    argument.get_help().is_some(),
-                    "{} of {} has no help",
-                    argument.get_id(),
-                    command.get_name()
-                );
-            }
-        }
+        program::tests::every_command_and_every_argument_has_help(&command());
     }
 
     #[test]

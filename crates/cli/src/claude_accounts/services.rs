@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use launch::{ClientIdentity, SupportCache, ViewSupport, find_client, probe};
-use renew::{ClientFiles, Renewer, RuntimeDirectory, TokenUrl};
+use renew::{ClientFiles, Renewer, RuntimeDirectory};
 use vault::VaultPaths;
 
 use super::context::Context;
 use crate::environment::Variable;
-use crate::error::{CliError, Kind};
+use crate::error::CliError;
+use crate::program;
 
 /// The user's own files of the client: `~/.claude`, or what `CLAUDE_CONFIG_DIR` names.
 ///
@@ -64,21 +65,8 @@ fn runtime_of(context: &Context, paths: &VaultPaths) -> RuntimeDirectory {
 pub(crate) fn renewer(context: &Context) -> Result<Renewer, CliError> {
     let runtime = runtime(context)?;
     let files = client_files(context, &runtime)?;
-    Ok(Renewer::new(token_url(context)?, Some(files), runtime))
-}
-
-fn token_url(context: &Context) -> Result<TokenUrl, CliError> {
-    let Some(text) = context.environment.get(Variable::TokenUrl) else {
-        return Ok(TokenUrl::documented());
-    };
-    TokenUrl::parse(&text.to_string_lossy()).map_err(|error| {
-        let message = format!("{}: {error}", Variable::TokenUrl.name());
-        CliError::new(
-            Kind::Usage,
-            message,
-            "Correct the variable, or unset it to use the vendor's address.",
-        )
-    })
+    let url = program::token_url(&context.environment)?;
+    Ok(Renewer::new(url, Some(files), runtime))
 }
 
 /// The client to launch: what the command line names, then `CLAUDE_ACCOUNTS_CLAUDE`, then `claude`
@@ -89,7 +77,7 @@ fn token_url(context: &Context) -> Result<TokenUrl, CliError> {
 pub(crate) fn client(context: &Context, named: Option<&Path>) -> Result<PathBuf, CliError> {
     let variable = context.environment.get(Variable::Client).map(Path::new);
     let directory = std::env::current_dir().unwrap_or_default();
-    let ourselves = own_program().ok();
+    let ourselves = program::own_path().ok();
     let search_path = context.environment.get(Variable::Path);
     Ok(find_client(
         named.or(variable),
@@ -97,17 +85,6 @@ pub(crate) fn client(context: &Context, named: Option<&Path>) -> Result<PathBuf,
         &directory,
         ourselves.as_deref(),
     )?)
-}
-
-/// This program by its absolute path.
-///
-/// # Errors
-/// If the system does not tell.
-pub(crate) fn own_program() -> Result<PathBuf, CliError> {
-    std::env::current_exe().map_err(|error| {
-        let message = format!("this program's own path cannot be determined: {error}");
-        CliError::new(Kind::Internal, message, "Call it by its absolute path.")
-    })
 }
 
 /// By which variable this client takes a view: remembered, or asked now.
@@ -139,22 +116,6 @@ pub(crate) fn view_support(context: &Context, client: &Path) -> Result<ViewSuppo
 
 /// The variables that a process of ours in the background needs, and no others.
 pub(crate) fn background_environment(context: &Context) -> Vec<(OsString, OsString)> {
-    /// Proxies, certificates and the keyring's bus: what libraries read, not we.
-    const OF_LIBRARIES: [&str; 13] = [
-        "HTTPS_PROXY",
-        "https_proxy",
-        "HTTP_PROXY",
-        "http_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-        "NO_PROXY",
-        "no_proxy",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "DBUS_SESSION_BUS_ADDRESS",
-        "DISPLAY",
-        "WAYLAND_DISPLAY",
-    ];
     let ours = [
         Variable::Home,
         Variable::Path,
@@ -164,11 +125,5 @@ pub(crate) fn background_environment(context: &Context) -> Vec<(OsString, OsStri
         Variable::KeeperLinger,
         Variable::TimeZone,
     ];
-    let wanted = |name: &OsString| {
-        OF_LIBRARIES.iter().any(|wanted| name == wanted)
-            || ours.iter().any(|variable| name == variable.name())
-    };
-    let mut variables = context.environment.inherited();
-    variables.retain(|(name, _)| wanted(name));
-    variables
+    program::background_environment(&context.environment, &ours)
 }

@@ -56,13 +56,16 @@ impl Workers {
         key: Option<VaultKey>,
         renewer: Arc<Renewer>,
     ) -> io::Result<Self> {
+        let signal = io::pipe()?;
+        // Whoever asks for results when there are none is not to wait.
+        rustix::io::ioctl_fionbio(&signal.0, true)?;
         Ok(Self {
             paths,
             key,
             renewer,
             busy: BTreeSet::new(),
             results: mpsc::channel(),
-            signal: io::pipe()?,
+            signal,
         })
     }
 

@@ -2,8 +2,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::context::Context;
 use crate::error::{CliError, Kind};
+use crate::output::Output;
 
 /// Write the manual pages into a directory
 #[derive(clap::Args)]
@@ -13,9 +13,14 @@ pub(crate) struct ManArgs {
     directory: PathBuf,
 }
 
-pub(crate) fn run(args: &ManArgs, context: &Context) -> Result<(), CliError> {
+pub(crate) fn run(
+    args: &ManArgs,
+    command: clap::Command,
+    output: &Output,
+) -> Result<(), CliError> {
     let directory = &args.directory;
-    write_pages(directory).map_err(|error| {
+    let name = command.get_name().to_owned();
+    write_pages(directory, command).map_err(|error| {
         CliError::new(
             Kind::Storage,
             format!(
@@ -25,15 +30,16 @@ pub(crate) fn run(args: &ManArgs, context: &Context) -> Result<(), CliError> {
             "Name a directory that you may write to.",
         )
     })?;
-    let directory = model::printable(&directory.display().to_string());
-    context.output.note(&format!(
-        "the manual pages are in {directory}; read one: man {directory}/claude-accounts.1"
+    let directory = directory.display().to_string();
+    let directory = model::printable(&directory);
+    output.note(&format!(
+        "the manual pages are in {directory}; read one: man {directory}/{name}.1"
     ))
 }
 
-fn write_pages(directory: &Path) -> io::Result<()> {
+fn write_pages(directory: &Path, command: clap::Command) -> io::Result<()> {
     fs::create_dir_all(directory)?;
-    let mut command = super::command().disable_help_subcommand(true);
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     clap_mangen::generate_to(command, directory)
 }

@@ -1,0 +1,495 @@
+//! The keeper of a server: the only process that renews its logins, and what keeps every home as
+//! it is to be.
+//!
+//! One loop, one thread; it waits for nobody. A renewal runs on a thread of its own, what is done
+//! in a home is done by a process of its own that has become the user. What the keeper knows stands
+//! in the vault, in what the commands have set up and in the homes: it can be killed at any moment.
+
+mod accounts;
+mod callers;
+mod changes;
+mod event;
+mod homes;
+mod merging;
+mod notify;
+mod own_login;
+mod pace;
+mod protocol;
+mod shared_credentials;
+mod sign_ins;
+mod users;
+mod wait;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use renew::{Finished, LONGEST_WAIT, Outcome, Renewer, Schedule};
+use rustix::fs::FlockOperation;
+
+use crate::claude_json::Common;
+use crate::home_processes::HomeProcesses;
+use crate::settings::CredentialsMode;
+use crate::state::ServerState;
+use crate::system_users::SystemUsers;
+use crate::{ServerPaths, ShareError};
+use accounts::Accounts;
+use callers::Callers;
+use changes::{Change, Changes, Place};
+use protocol::{KeyAnswer, Request};
+use users::{Role, Users};
+
+pub use accounts::provision;
+pub use event::KeeperEvent;
+pub use protocol::{KeeperStatus, KeyError, fetch_key, keeper_status, reload_keeper, stop_keeper};
+
+/// What a keeper is started with.
+pub struct KeeperOptions {
+    /// Where the server's files are.
+    pub paths: ServerPaths,
+    /// This program, to be started anew for what is done in homes.
+    pub program: PathBuf,
+    /// Makes the requests.
+    pub renewer: Arc<Renewer>,
+    /// What users' settings name to print their keys.
+    pub key_command: String,
+    /// The supervisor's socket (`NOTIFY_SOCKET`).
+    pub notify: Option<OsString>,
+    /// Becomes readable when the keeper is to leave; with a byte `r`, when it is to read anew what
+    /// is set up.
+    pub signals: OwnedFd,
+}
+
+/// The keeper of a server.
+pub struct Keeper {
+    options: KeeperOptions,
+    state: ServerState,
+    accounts: Accounts,
+    processes: HomeProcesses,
+    changes: Changes,
+    callers: Callers,
+    schedule: Schedule,
+    users: Users,
+    common: Common,
+    /// Whether `common` has changed since it was stored.
+    common_is_new: bool,
+    /// Logins taken over from users that have yet to prove themselves, by account.
+    provisional: BTreeMap<String, Provisional>,
+    vault_changed: bool,
+    vault_read_at: Instant,
+    started_at: i64,
+    stopping: bool,
+    observer: Box<dyn FnMut(&KeeperEvent)>,
+    /// Problems as told last, so that each is told once.
+    told: BTreeSet<String>,
+    /// Held by the one keeper; released by the kernel.
+    _lock: File,
+}
+
+struct Provisional {
+    user: String,
+    fingerprint: String,
+    /// The generation to go back to.
+    before: i64,
+}
+
+/// Becomes the one keeper.
+fn lock(paths: &ServerPaths, patience: Duration) -> Result<File, ShareError> {
+    let opened = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(paths.keeper_lock());
+    let file = opened.map_err(ShareError::system("lock the keeper's directory"))?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() >= deadline => {
+                return Err(ShareError::KeeperRunning);
+            }
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+            Err(errno) => {
+                return Err(ShareError::system("lock the keeper's directory")(errno.into()));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn now_millis() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Keeper {
+    /// Becomes the keeper.
+    ///
+    /// # Errors
+    /// [`ShareError::KeeperRunning`] if there is one; if nothing is set up; if the vault cannot be
+    /// opened.
+    pub fn start(
+        options: KeeperOptions,
+        observer: Box<dyn FnMut(&KeeperEvent)>,
+    ) -> Result<Self, ShareError> {
+        let paths = options.paths.clone();
+        let state = ServerState::load(&paths.state())?.ok_or_else(|| ShareError::State {
+            path: paths.state(),
+            problem: "it does not exist: nothing is set up on this server".to_owned(),
+        })?;
+        let lock = lock(&paths, Duration::from_secs(2))?;
+        let accounts = Accounts::open(&paths.vault())?;
+        let common = Common::load(&paths.claude_json())?;
+        make_runtime_directory(&paths)?;
+        let mut changes = Changes::new().map_err(ShareError::system("watch the homes"))?;
+        changes.watch(Place::Data, &paths.data);
+        changes.watch(Place::Vault, paths.vault().directory());
+        changes.watch(Place::System, std::path::Path::new("/etc"));
+        let processes = HomeProcesses::start(&options.program)?;
+        let callers = Callers::listen(&paths.socket()).map_err(ShareError::system("listen"))?;
+        let schedule = Schedule::new(paths.vault(), None, Arc::clone(&options.renewer));
+        Ok(Self {
+            schedule: schedule.map_err(ShareError::system("start a renewal"))?,
+            options,
+            state,
+            accounts,
+            processes,
+            changes,
+            callers,
+            users: Users::new(),
+            common,
+            common_is_new: false,
+            provisional: BTreeMap::new(),
+            vault_changed: true,
+            vault_read_at: Instant::now(),
+            started_at: now_millis(),
+            stopping: false,
+            observer,
+            told: BTreeSet::new(),
+            _lock: lock,
+        })
+    }
+
+    /// Keeps until somebody asks it to leave.
+    ///
+    /// # Errors
+    /// If the system fails it. Homes stay as they are.
+    pub fn run(mut self) -> Result<(), ShareError> {
+        self.find_users();
+        self.tell(KeeperEvent::Started {
+            pid: std::process::id(),
+            users: self.users.by_name.len(),
+        });
+        notify::notify(self.options.notify.as_deref(), "READY=1");
+        while !self.stopping || self.schedule.is_busy() {
+            let due = self.keep_logins();
+            self.start_jobs();
+            self.hand_out_patches();
+            self.wait(due)?;
+        }
+        notify::notify(self.options.notify.as_deref(), "STOPPING=1");
+        self.store_common();
+        drop(std::fs::remove_file(self.options.paths.socket()));
+        self.tell(KeeperEvent::Left);
+        Ok(())
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "events are made to be told")]
+    fn tell(&mut self, event: KeeperEvent) {
+        (self.observer)(&event);
+    }
+
+    /// Tells a problem once.
+    fn tell_problem(&mut self, what: String) {
+        if self.told.insert(what.clone()) {
+            self.tell(KeeperEvent::Problem { what });
+        }
+    }
+
+    /// Reads the system's users, and takes up those who are managed.
+    fn find_users(&mut self) {
+        let system = match SystemUsers::read() {
+            Ok(system) => system,
+            Err(error) => return self.tell_problem(error.to_string()),
+        };
+        let wanted = homes::wanted_users(&self.state, &system);
+        let gone = self.users.replace(wanted, Instant::now());
+        for name in gone {
+            self.changes.forget(&name);
+        }
+        if self.state.settings.credentials == CredentialsMode::Link {
+            let shared = &self.state.settings.shared_directory;
+            self.changes.watch(Place::SharedClaude, &shared.join("home/.claude"));
+        }
+        self.vault_changed = true;
+    }
+
+    fn reload(&mut self) {
+        match ServerState::load(&self.options.paths.state()) {
+            Ok(Some(state)) => {
+                if state == self.state {
+                    return;
+                }
+                self.state = state;
+                self.find_users();
+                self.users.queue_all();
+                self.tell(KeeperEvent::Reloaded {
+                    users: self.users.by_name.len(),
+                });
+            }
+            // Between an uninstall and the keeper's end.
+            Ok(None) => {}
+            Err(error) => self.tell_problem(error.to_string()),
+        }
+    }
+
+    /// Notices new credentials, and starts renewals; tells when it has to look again.
+    fn keep_logins(&mut self) -> Duration {
+        if self.vault_changed || self.vault_read_at.elapsed() >= LONGEST_WAIT {
+            self.vault_changed = false;
+            self.vault_read_at = Instant::now();
+            self.refresh_accounts();
+        }
+        let mut next = LONGEST_WAIT;
+        let mut failed = None;
+        for account in self.accounts.logins() {
+            match self.schedule.renew_if_due(account) {
+                Ok(due) => next = next.min(due),
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = failed {
+            self.tell_problem(format!("cannot start a renewal: {error}"));
+        }
+        next
+    }
+
+    fn refresh_accounts(&mut self) {
+        let mut used: BTreeSet<String> = self
+            .state
+            .users
+            .values()
+            .map(|record| self.state.account_of(record).to_owned())
+            .collect();
+        used.insert(self.state.default_account.clone());
+        used.extend(self.state.source.iter().map(|source| source.account.clone()));
+        let (changed, problems) = self.accounts.refresh(&used);
+        for problem in problems {
+            self.tell_problem(problem);
+        }
+        for id in changed {
+            let account = self.accounts.name(&id);
+            self.tell(KeeperEvent::NewCredential { account });
+            self.publish_shared(&id);
+            let names: Vec<String> = self.names_with(&id);
+            for name in names {
+                self.users.queue(&name);
+            }
+        }
+    }
+
+    fn names_with(&self, account: &str) -> Vec<String> {
+        let has = |role: &Role| self.account_of(role) == account;
+        let users = self.users.by_name.iter();
+        users
+            .filter(|(_, user)| has(&user.role))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn account_of<'a>(&'a self, role: &'a Role) -> &'a str {
+        match role {
+            Role::Managed(record) => self.state.account_of(record),
+            Role::Source(account) => account,
+        }
+    }
+
+    /// In `link` mode the whole login stands in one file.
+    fn publish_shared(&mut self, account: &str) {
+        let settings = &self.state.settings;
+        if settings.credentials != CredentialsMode::Link || account != self.state.default_account {
+            return;
+        }
+        let (shared, group) = (settings.shared_directory.clone(), settings.group.clone());
+        let Some(login) = self.accounts.login(account) else {
+            return;
+        };
+        if shared_credentials::read(&shared).is_some_and(|there| {
+            there.refresh_token() == login.refresh_token() && there.expires_at() == login.expires_at()
+        }) {
+            return;
+        }
+        let group = SystemUsers::read().ok().and_then(|users| Some(users.group(&group)?.gid));
+        let written = match group {
+            Some(gid) => shared_credentials::write(&shared, gid, &login),
+            None => Err(std::io::Error::other("the group does not exist")),
+        };
+        if let Err(error) = written {
+            self.tell_problem(format!("the shared credential file was not written: {error}"));
+        }
+    }
+
+    /// Somebody wrote into the shared credential file, through his link.
+    fn look_at_shared(&mut self) {
+        let account = self.state.default_account.clone();
+        let shared = self.state.settings.shared_directory.clone();
+        if let Some(document) = shared_credentials::read(&shared) {
+            let user = self.state.settings.group.clone();
+            let unknown = model::Identity::default();
+            drop(self.consider(&user, &account, &document, &unknown, ""));
+        }
+        self.publish_shared(&account);
+    }
+
+    fn note_changes(&mut self) {
+        let now = Instant::now();
+        for change in self.changes.drain() {
+            match change {
+                Change::Home(name) => {
+                    if !self.is_noisy(&name, now) {
+                        self.users.queue(&name);
+                    }
+                }
+                Change::Noise(name) => drop(self.is_noisy(&name, now)),
+                Change::Moved(name) => {
+                    if !self.is_noisy(&name, now) {
+                        self.rewatch(&name);
+                        self.users.queue(&name);
+                    }
+                }
+                Change::State => self.reload(),
+                Change::Vault => self.vault_changed = true,
+                Change::Users => self.find_users(),
+                Change::SharedCredentials => self.look_at_shared(),
+                Change::Anything => {
+                    self.vault_changed = true;
+                    self.reload();
+                    self.find_users();
+                    self.users.queue_all();
+                }
+            }
+        }
+    }
+
+    fn rewatch(&mut self, name: &str) {
+        if let Some(user) = self.users.by_name.get_mut(name) {
+            user.watch = true;
+        }
+    }
+
+    /// A user who changes his files all the time is not listened to for a while.
+    fn is_noisy(&mut self, name: &str, now: Instant) -> bool {
+        let Some(user) = self.users.by_name.get_mut(name) else {
+            return false;
+        };
+        if !user.pace.is_too_noisy(now) {
+            return false;
+        }
+        user.watch = true;
+        self.users.set_due(name, pace::Pace::after_noise(now));
+        self.changes.forget(name);
+        self.tell(KeeperEvent::Noisy {
+            user: name.to_owned(),
+        });
+        true
+    }
+
+    fn note_renewals(&mut self) {
+        for Finished { account, result } in self.schedule.finished() {
+            let id = account.to_string();
+            let name = self.accounts.name(&id);
+            self.vault_changed = true;
+            self.prove(&id, result.as_ref().err().map(|failure| failure.reason.as_str()));
+            match result {
+                Ok(Outcome::Renewed) => self.tell(KeeperEvent::Renewed { account: name }),
+                Ok(_) => {}
+                Err(failure) => self.tell(KeeperEvent::RenewalFailed {
+                    account: name,
+                    reason: failure.reason,
+                }),
+            }
+        }
+    }
+
+    fn answer_calls(&mut self) {
+        for call in self.callers.listen_to_all() {
+            let answer = match (call.request, call.uid) {
+                (Request::Key, uid) => {
+                    serde_json::to_string(&self.key_for(uid)).expect("two strings serialise")
+                }
+                (_, uid) if uid != 0 => "{\"refused\":\"for root alone\"}".to_owned(),
+                (Request::Status, _) => {
+                    serde_json::to_string(&self.status()).expect("plain data serialises")
+                }
+                (Request::Reload, _) => {
+                    self.reload();
+                    self.vault_changed = true;
+                    self.users.queue_all();
+                    "{\"done\":true}".to_owned()
+                }
+                (Request::Stop, _) => {
+                    self.stopping = true;
+                    "{\"done\":true}".to_owned()
+                }
+            };
+            call.answer(&answer);
+        }
+    }
+
+    /// The key of the managed user who has this number, and had it when he was set up.
+    fn key_for(&self, uid: u32) -> KeyAnswer {
+        let of_caller = |role: &Role| matches!(role, Role::Managed(record) if record.uid == uid);
+        let none = |reason: &str| KeyAnswer::None(reason.to_owned());
+        let mut users = self.users.by_name.values();
+        let Some(user) = users.find(|user| of_caller(&user.role) && user.owner.is_ok()) else {
+            return none("this user is not managed here");
+        };
+        match self.accounts.key(self.account_of(&user.role)) {
+            Some(key) => KeyAnswer::Key(key.expose().to_owned()),
+            None => none("no API key is assigned to this user"),
+        }
+    }
+
+    fn status(&self) -> KeeperStatus {
+        let troubles = self.users.by_name.iter();
+        let troubles = troubles
+            .filter_map(|(name, user)| Some((name.clone(), user.trouble.clone()?)))
+            .collect();
+        KeeperStatus {
+            pid: std::process::id(),
+            started_at: self.started_at,
+            users: self.users.by_name.len(),
+            troubles,
+            waiting: self.users.busy(),
+        }
+    }
+
+    /// Stores what the homes agree on; what cannot be stored now is tried again.
+    fn store_common(&mut self) -> bool {
+        if self.common_is_new {
+            match self.common.store(&self.options.paths.claude_json()) {
+                Ok(()) => self.common_is_new = false,
+                Err(error) => self.tell_problem(error.to_string()),
+            }
+        }
+        !self.common_is_new
+    }
+}
+
+/// Everybody may look into it, for the socket; only root can change it.
+fn make_runtime_directory(paths: &ServerPaths) -> Result<(), ShareError> {
+    let make = || -> std::io::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&paths.runtime)?;
+        // The umask may have made it narrower.
+        std::fs::set_permissions(&paths.runtime, Permissions::from_mode(0o755))
+    };
+    make().map_err(ShareError::system("make the keeper's runtime directory"))
+}

@@ -1,0 +1,83 @@
+//! A login that a user has in the place of his view or link: whose it is, and what becomes of it.
+
+use model::{CredentialDocument, Identity, LoginState};
+use vault::{Account, Cause, NewLogin, Unsealed, Vault, VaultError};
+
+use crate::settings::CredentialsMode;
+
+/// What such a login is to the account of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kinship {
+    /// The vault has it, now or from before: nothing is lost with it.
+    Known,
+    /// The same login, of a later generation.
+    Newer,
+    /// Another one, or one of which that cannot be shown: it stays.
+    Other,
+}
+
+/// Judges. `told` is who the user's `.claude.json` says has signed in.
+pub(super) fn kinship(
+    vault: &Vault,
+    account: &Account,
+    document: &CredentialDocument,
+    told: &Identity,
+    mode: CredentialsMode,
+) -> Result<Kinship, VaultError> {
+    let unsealed = vault.unseal(account)?;
+    let is_known = |kept: &CredentialDocument| kept.refresh_token() == document.refresh_token();
+    if unsealed.login().is_some_and(is_known) {
+        let newer = document.expires_at() > account.expires_at;
+        return Ok(match newer && account.state == LoginState::Alive {
+            // The server handed out another access token with the same refresh token.
+            true => Kinship::Newer,
+            false => Kinship::Known,
+        });
+    }
+    let history = vault.history(account)?;
+    let earlier = history
+        .iter()
+        .any(|generation| generation.document.as_ref().is_some_and(is_known));
+    if earlier {
+        return Ok(Kinship::Known);
+    }
+    Ok(match is_same(&unsealed, told, mode) && is_wanted(account, document) {
+        true => Kinship::Newer,
+        false => Kinship::Other,
+    })
+}
+
+/// In `link` mode every user holds the refresh token, and a new login in the place of the link is
+/// what a renewal by the client looks like; unless it is known to be another person's. A view cannot
+/// be renewed, so there somebody has signed in, and has to be known to be the same person.
+///
+/// Not protected: the identity is read from the user's own file. So what is taken over is renewed
+/// at once, and a login that cannot be is given back.
+fn is_same(unsealed: &Unsealed, told: &Identity, mode: CredentialsMode) -> bool {
+    let ours = &unsealed.identity;
+    match mode {
+        CredentialsMode::View => ours.same_login(told),
+        CredentialsMode::Link => {
+            ours.same_login(told) || told.account_uuid.is_none() || ours.account_uuid.is_none()
+        }
+    }
+}
+
+fn is_wanted(account: &Account, document: &CredentialDocument) -> bool {
+    account.state != LoginState::Alive || document.expires_at() > account.expires_at
+}
+
+/// Makes it the account's login.
+pub(super) fn adopt(
+    vault: &Vault,
+    account: &Account,
+    document: &CredentialDocument,
+) -> Result<(), VaultError> {
+    let login = NewLogin {
+        document: document.clone(),
+        identity: Identity::default(),
+        lifetime: None,
+        cause: Cause::Adopted,
+    };
+    vault.store_login(&account.id, &login).map(drop)
+}

@@ -1,0 +1,175 @@
+//! Logins of users' own in the places of their views and links.
+
+use std::time::{Duration, Instant};
+
+use model::{AccountId, CredentialDocument, Identity, LoginState};
+use renew::Lease;
+use vault::VaultError;
+
+use super::own_login::{Kinship, adopt, kinship};
+use super::users::Role;
+use super::{Keeper, KeeperEvent, Provisional};
+use crate::desired::Provision;
+use crate::home::{HomeReport, fingerprint};
+use crate::settings::CredentialsMode;
+
+/// A renewal under way, or a client that still writes, takes moments.
+const MOMENTS: Duration = Duration::from_millis(200);
+
+impl Keeper {
+    /// Deals with a login of the user's own, if there is one.
+    pub(super) fn note_own_login(&mut self, name: &str, report: &HomeReport) {
+        let Some(login) = &report.own_login else {
+            if let Some(user) = self.users.by_name.get_mut(name) {
+                user.own_login = None;
+                user.reclaim = None;
+            }
+            return;
+        };
+        let mark = fingerprint(login.as_bytes());
+        let Some(user) = self.users.by_name.get_mut(name) else {
+            return;
+        };
+        if user.own_login.as_ref() == Some(&mark) {
+            return;
+        }
+        let account = match &user.role {
+            Role::Managed(record) => self.state.account_of(record).to_owned(),
+            Role::Source(account) => account.clone(),
+        };
+        let Ok(document) = CredentialDocument::parse(login.as_bytes()) else {
+            return;
+        };
+        let told = report.claude_json.as_ref().and_then(|file| file.get("oauthAccount"));
+        let told = told.map(Identity::from_oauth_account).unwrap_or_default();
+        let outcome = self.consider(name, &account, &document, &told, &mark);
+        let is_provisional = self.is_provisional(&account, &mark);
+        let Some(user) = self.users.by_name.get_mut(name) else {
+            return;
+        };
+        match outcome {
+            Ok(Kinship::Known) => {
+                user.reclaim = Some(mark);
+                self.users.queue(name);
+            }
+            // It is replaced when the renewal that proves it has ended.
+            Ok(Kinship::Newer) if is_provisional => {}
+            Ok(Kinship::Newer) => {
+                user.reclaim = Some(mark);
+                self.users.queue(name);
+            }
+            Ok(Kinship::Other) => {
+                user.own_login = Some(mark);
+                let user = name.to_owned();
+                self.tell(KeeperEvent::OwnLogin { user });
+            }
+            Err(VaultError::Busy(_)) => {
+                self.users.set_due(name, Instant::now() + MOMENTS);
+            }
+            Err(error) => self.tell_problem(error.to_string()),
+        }
+    }
+
+    fn is_provisional(&self, account: &str, mark: &str) -> bool {
+        let known = self.provisional.get(account);
+        known.is_some_and(|known| known.fingerprint == mark)
+    }
+
+    /// Takes a newer generation of the account's login over.
+    pub(super) fn consider(
+        &mut self,
+        name: &str,
+        account_id: &str,
+        document: &CredentialDocument,
+        told: &Identity,
+        mark: &str,
+    ) -> Result<Kinship, VaultError> {
+        if *self.accounts.provision(account_id) == Provision::Key {
+            return Ok(Kinship::Other);
+        }
+        let mode = match account_id == self.state.default_account {
+            true => self.state.settings.credentials,
+            false => CredentialsMode::View,
+        };
+        let vault = self.accounts.vault();
+        let id = AccountId::from_stored(account_id.to_owned());
+        let account = vault.get(&id)?;
+        let found = kinship(vault, &account, document, told, mode)?;
+        if found != Kinship::Newer {
+            return Ok(found);
+        }
+        let busy = || VaultError::Busy(vault.paths().directory().to_owned());
+        // A renewal under way ends in moments; then it is looked at again.
+        let lease = Lease::try_acquire(vault.paths(), &id).ok().flatten().ok_or_else(busy)?;
+        let account = vault.get(&id)?;
+        let found = kinship(vault, &account, document, told, mode)?;
+        if found == Kinship::Newer {
+            adopt(vault, &account, document)?;
+            self.prove_later(name, account_id, mark, account.generation, mode);
+        }
+        drop(lease);
+        self.vault_changed = true;
+        let account = self.accounts.name(account_id);
+        let user = name.to_owned();
+        self.tell(KeeperEvent::Adopted { user, account });
+        Ok(found)
+    }
+
+    /// A login in the place of a view is renewed at once: that proves it, and makes the refresh
+    /// token in the user's home worthless.
+    fn prove_later(
+        &mut self,
+        name: &str,
+        account_id: &str,
+        mark: &str,
+        before: i64,
+        mode: CredentialsMode,
+    ) {
+        if mode == CredentialsMode::Link {
+            return;
+        }
+        let provisional = Provisional {
+            user: name.to_owned(),
+            fingerprint: mark.to_owned(),
+            before,
+        };
+        self.provisional.insert(account_id.to_owned(), provisional);
+        if let Ok(account) = self.accounts.get(account_id)
+            && let Err(error) = self.schedule.renew_now(&account)
+        {
+            self.tell_problem(format!("cannot start a renewal: {error}"));
+        }
+    }
+
+    /// A renewal has ended: of a login that was to prove itself?
+    pub(super) fn prove(&mut self, account_id: &str, failure: Option<&str>) {
+        let Some(provisional) = self.provisional.remove(account_id) else {
+            return;
+        };
+        let Ok(account) = self.accounts.get(account_id) else {
+            return;
+        };
+        let is_refused = account.state != LoginState::Alive;
+        let name = provisional.user.clone();
+        if failure.is_none() {
+            if let Some(user) = self.users.by_name.get_mut(&name) {
+                user.reclaim = Some(provisional.fingerprint);
+            }
+            return self.users.queue(&name);
+        }
+        if !is_refused {
+            // The server is away; it is proved by the next renewal.
+            self.provisional.insert(account_id.to_owned(), provisional);
+            return;
+        }
+        let restored = self.accounts.vault().restore(&account, provisional.before);
+        if let Err(error) = restored {
+            self.tell_problem(error.to_string());
+        }
+        if let Some(user) = self.users.by_name.get_mut(&name) {
+            user.own_login = Some(provisional.fingerprint);
+        }
+        let account = self.accounts.name(account_id);
+        self.tell(KeeperEvent::Rejected { user: name, account });
+    }
+}

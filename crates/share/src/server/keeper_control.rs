@@ -1,0 +1,87 @@
+//! The keeper, as commands start and stop it.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::keeper::{keeper_status, reload_keeper, stop_keeper};
+use crate::{ServerPaths, ShareError};
+
+/// How long a keeper may take to answer after its start, and to leave.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a keeper is started with where no supervisor does it.
+#[derive(Clone, Debug)]
+pub struct KeeperStart {
+    /// This program.
+    pub program: PathBuf,
+    /// The arguments that make a keeper of it.
+    pub arguments: Vec<OsString>,
+    /// Its whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+pub(super) fn is_running(paths: &ServerPaths) -> bool {
+    keeper_status(paths).is_some()
+}
+
+pub(super) fn reload(paths: &ServerPaths) -> bool {
+    reload_keeper(paths)
+}
+
+/// Starts a keeper that outlives this command and its terminal, and waits until it answers.
+pub(super) fn start(paths: &ServerPaths, start: &KeeperStart) -> Result<(), ShareError> {
+    let log = paths.log();
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&log);
+    let log_file = opened.map_err(ShareError::system(format!("open {}", log.display())))?;
+    let errors = log_file.try_clone().map_err(ShareError::system("open the keeper's log"))?;
+    // `setsid` gives it a session of its own, so that no hang-up reaches it.
+    let setsid = Path::new("/usr/bin/setsid");
+    let mut command = match setsid.exists() {
+        true => {
+            let mut command = Command::new(setsid);
+            command.arg(&start.program);
+            command
+        }
+        false => Command::new(&start.program),
+    };
+    command.args(&start.arguments).env_clear().envs(start.environment.iter().cloned());
+    command.current_dir("/").stdin(Stdio::null()).stdout(log_file).stderr(errors);
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(ShareError::system("start the keeper"))?;
+    wait_until(|| is_running(paths) || matches!(child.try_wait(), Ok(Some(_))));
+    match is_running(paths) {
+        true => Ok(()),
+        false => Err(ShareError::Program {
+            program: "claude-share server keeper".to_owned(),
+            problem: format!("it does not answer; {} says why", log.display()),
+        }),
+    }
+}
+
+/// Stops the one that runs, and waits until it has left.
+pub(super) fn stop(paths: &ServerPaths) -> Result<(), ShareError> {
+    if !is_running(paths) {
+        return Ok(());
+    }
+    let is_told = stop_keeper(paths);
+    wait_until(|| !is_told || !is_running(paths));
+    match is_running(paths) {
+        false => Ok(()),
+        true => Err(ShareError::Program {
+            program: "claude-share server keeper".to_owned(),
+            problem: "it does not leave".to_owned(),
+        }),
+    }
+}
+
+fn wait_until(condition: impl FnMut() -> bool) {
+    let mut condition = condition;
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
