@@ -3,13 +3,21 @@
 
 use crate::{HOURS_8, LIMIT};
 use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 use testkit::documents::now_ms;
 use testkit::token_book::IssuedLogin;
 use testkit::{ApiServer, Host, Process, Ran, TokenServer, host_or_skip, wait_until};
 
 /// Where the programs are installed.
 pub const PROGRAM: &str = "/usr/local/bin/claude-share";
+
+/// Where the server's logins are.
+pub const VAULT: &str = "/var/lib/claude-share/vault";
 
 /// A disposable host with everything that `claude-share` needs and nothing set up.
 pub struct Server {
@@ -116,12 +124,97 @@ impl Server {
         });
     }
 
+    /// Runs `claude-accounts` on the server's vault, as root; it has to succeed.
+    #[track_caller]
+    pub fn refresh(&self, arguments: &[&str]) {
+        let mut command = self.host.command("/usr/local/bin/claude-accounts");
+        command
+            .args(arguments)
+            .env("CLAUDE_ACCOUNTS_TOKEN_URL", self.tokens.url());
+        drop(Ran::of(command).success());
+    }
+
     /// Starts a keeper in the foreground, where none runs; its events are its lines.
     #[must_use]
     pub fn start_keeper(&self) -> Process {
         let keeper = Process::spawn_talking(self.command(&["server", "keeper"]));
         self.wait_for_keeper();
         keeper
+    }
+
+    /// Has the shared login renewed now, whatever is left of it: every view is to show another token soon.
+    pub fn renew(&self) {
+        let words = ["--vault", VAULT, "refresh", "--all"];
+        let mut command = self.host.command("/usr/local/bin/claude-accounts");
+        command
+            .args(words)
+            .env("CLAUDE_ACCOUNTS_TOKEN_URL", self.tokens.url());
+        drop(Ran::of(command).success());
+    }
+
+    /// What the keepers that commands have started in the background have said.
+    #[must_use]
+    pub fn keeper_log(&self) -> String {
+        self.host.read_text("/var/lib/claude-share/keeper.log")
+    }
+
+    /// What is not as it should be in the home of a user who has a view of the shared login; `None` if all is well.
+    #[must_use]
+    pub fn wrong_in_home(&self, user: &str) -> Option<String> {
+        let uid = self.host.uid_of(user);
+        let home = self.host.path(&format!("/home/{user}"));
+        let claude = home.join(".claude");
+        // First of all, as a link would lead out of the machine.
+        match fs::symlink_metadata(&claude) {
+            Ok(found) if found.is_dir() && found.uid() == uid => {}
+            found => return Some(format!("~/.claude of {user} is {found:?}")),
+        }
+        let view = claude.join(".credentials.json");
+        match fs::symlink_metadata(&view) {
+            Ok(found)
+                if found.is_file()
+                    && found.uid() == uid
+                    && found.nlink() == 1
+                    && found.mode() & 0o7777 == 0o600 => {}
+            found => return Some(format!("the view of {user} is {found:?}")),
+        }
+        let document = json_object(&view);
+        let login = &document["claudeAiOauth"];
+        if login["accessToken"].as_str() != Some(self.tokens.current("shared").0.as_str())
+            || !login["refreshToken"].as_str().unwrap_or_default().is_empty()
+        {
+            return Some(format!("the view of {user} does not show the present token"));
+        }
+        for name in ["settings.json", "settings.local.json"] {
+            let target = fs::read_link(claude.join(name)).ok();
+            let shared = format!("/shared/claude-share/home/.claude/{name}");
+            if target.as_deref() != Some(Path::new(&shared)) {
+                return Some(format!("{name} of {user} leads to {target:?}"));
+            }
+        }
+        let file = home.join(".claude.json");
+        match fs::symlink_metadata(&file) {
+            Ok(found) if found.is_file() && found.uid() == uid && found.nlink() == 1 => {}
+            found => return Some(format!(".claude.json of {user} is {found:?}")),
+        }
+        let about = json_object(&file);
+        let is_known = about["oauthAccount"] == who("shared") && about["hasCompletedOnboarding"] == true;
+        (!is_known).then(|| format!(".claude.json of {user} is {about}"))
+    }
+
+    /// Waits until everything in a user's home is as it should be.
+    #[track_caller]
+    pub fn wait_for_good_home(&self, user: &str) {
+        let mut wrong = None;
+        let deadline = Instant::now() + LIMIT;
+        while Instant::now() < deadline {
+            wrong = self.wrong_in_home(user);
+            if wrong.is_none() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("waited in vain: {wrong:?}\n{}", self.keeper_log());
     }
 
     /// The access token that a user's credential file shows now; `None` if it shows none.
@@ -143,6 +236,11 @@ impl Server {
             self.shown_to(user).as_deref() == Some(self.tokens.current("shared").0.as_str())
         });
     }
+}
+
+fn json_object(path: &Path) -> Value {
+    let bytes = fs::read(path).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
 /// What a client writes down as `oauthAccount` for a login.

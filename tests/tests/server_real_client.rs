@@ -62,11 +62,10 @@ impl Real {
         server
             .host
             .install_file(Path::new(&client), "/usr/local/bin/claude");
-        let mut lines: String = QUIET
+        let lines: String = QUIET
             .iter()
             .map(|name| format!("export {name}=1\n"))
             .collect();
-        lines.push_str(&format!("export NODE_EXTRA_CA_CERTS={CERTIFICATE}\n"));
         server
             .host
             .write("/etc/profile.d/real-client.sh", lines, 0o644);
@@ -76,12 +75,7 @@ impl Real {
     fn with_users(users: &[&str], more: &[&str]) -> Option<Real> {
         let server = Real::or_skip()?;
         server.sign_in_as_root(HOURS_8);
-        let mut shell = server.host.command("sh");
-        shell.args(["-c", "sleep 6; ps -ef | grep claude; ls -la /run/claude-share; cat /var/lib/claude-share/keeper.log; for p in $(pgrep claude-share); do cat /proc/$p/wchan /proc/$p/stack; echo; ls -la /proc/$p/fd; done"]);
-        let debug = thread::spawn(move || eprintln!("DEBUG {}", Ran::of(shell).stdout));
-        let ran = server.init(users, more);
-        debug.join().unwrap();
-        drop(ran.success());
+        drop(server.init(users, more).success());
         server.wait_for_keeper();
         Some(server)
     }
@@ -91,8 +85,10 @@ impl Real {
         let mut command = self.host.command_as_user(user, "claude");
         command
             .env("ANTHROPIC_BASE_URL", self.api.url())
-            .env("NODE_EXTRA_CA_CERTS", CERTIFICATE)
             .envs(QUIET.map(|name| (name, "1")));
+        if self.host.exists(CERTIFICATE) {
+            command.env("NODE_EXTRA_CA_CERTS", CERTIFICATE);
+        }
         command
     }
 
@@ -110,12 +106,14 @@ impl Real {
 
     /// What the shared login's remaining life is, for the keeper and for every client, from now on.
     fn leave_ms(&self, left_ms: u64) {
-        let database = self.host.path("/var/lib/claude-share/vault/accounts.db");
-        let connection = Connection::open(database).unwrap();
-        connection.busy_timeout(LIMIT).unwrap();
         let until = i64::try_from(now_ms() + left_ms).unwrap();
-        let statement = "UPDATE accounts SET expires_at = ?1 WHERE auth_type = 'oauth'";
-        assert_eq!(connection.execute(statement, [until]).unwrap(), 1);
+        let changed = self.host.in_mounts(|| {
+            let connection = Connection::open("/var/lib/claude-share/vault/accounts.db")?;
+            connection.busy_timeout(LIMIT)?;
+            let statement = "UPDATE accounts SET expires_at = ?1 WHERE auth_type = 'oauth'";
+            connection.execute(statement, [until])
+        });
+        assert_eq!(changed.unwrap(), 1);
     }
 
     /// A file of `user`'s that is JSON; null if it is not there.
@@ -274,5 +272,56 @@ fn five_users_twenty_rounds_nobody_logged_out() {
         server.files_with("sk-ant-ort01", &["/home", "/shared", "/tmp"]),
         ""
     );
+    eprintln!("{:#?}", server.keeper_log());
+}
+
+#[test]
+fn explore_more() {
+    let Some(server) = Real::with_users(&["usera", "userb"], &[]) else {
+        return;
+    };
+    let login = server.tokens.access_check();
+    server.api.accept_only(std::sync::Arc::new(move |sent: &str| sent == KEY || login(sent)));
+    let mut add = server.host.command("claude-accounts");
+    add.args(["--vault", "/var/lib/claude-share/vault", "add", "team", "--key-stdin"]);
+    drop(Ran::with_input(add, KEY.as_bytes()).success());
+    drop(server.run(&["server", "assign", "usera", "team"]).success());
+    let mut session = server.session("usera");
+    let said = |session: &mut Session| { let first = server.api.message_requests().len(); let result = session.say("hello"); eprintln!("{}", result["result"]); for request in server.messages_since(first) { eprintln!("{:?} {:?} {}", request.api_key, request.authorization, request.status); } };
+    said(&mut session);
+    drop(server.run(&["server", "assign", "usera", "--default"]).success());
+    said(&mut session);
+    said(&mut session);
+    drop(server.run(&["server", "assign", "usera", "team"]).success());
+    said(&mut session);
+    drop(server.run(&["server", "assign", "usera", "--default"]).success());
+    let show = |script: &str| { let ran = server.host.run_as("usera", &["sh", "-c", script]); eprintln!("$ {script}\n{}{}", ran.stdout, ran.stderr) };
+    show("claude plugin list; claude plugin disable cc-plugin-privacy@builtin; claude plugin --help; mkdir -p m/.claude-plugin m/p/.claude-plugin; echo '{\"name\":\"m\",\"owner\":{\"name\":\"x\"},\"plugins\":[{\"name\":\"p\",\"source\":\"./p\"}]}' > m/.claude-plugin/marketplace.json; echo '{\"name\":\"p\",\"version\":\"1.0.0\"}' > m/p/.claude-plugin/plugin.json; claude plugin marketplace add ./m; claude plugin install p@m; ls -la .claude; cat .claude/settings.json; ls -la /shared/claude-share/home/.claude");
+    thread::sleep(std::time::Duration::from_secs(1));
+    show("ls -la .claude");
+    // A view whose token is refused.
+    let mut other = server.session("userb");
+    said(&mut other);
+    let before = server.tokens.current("shared").0;
+    server.tokens.expire_access(&before);
+    let at = std::time::Instant::now();
+    said(&mut other);
+    eprintln!("{:?}", at.elapsed());
+    server.leave_ms(UNDER_EVERY_MARGIN);
+    server.tokens.wait_for_answers(1);
+    server.wait_for_view("userb");
+    said(&mut other);
+    // The same while it tries.
+    let before = server.tokens.current("shared").0;
+    server.tokens.expire_access(&before);
+    let at = std::time::Instant::now();
+    let first = server.api.message_requests().len();
+    thread::scope(|scope| {
+        let saying = scope.spawn(|| other.say("hello"));
+        server.api.wait_for_messages(first + 1, LIMIT);
+        server.leave_ms(UNDER_EVERY_MARGIN);
+        eprintln!("{} {:?}", saying.join().unwrap()["result"], at.elapsed());
+    });
+    for request in server.messages_since(first) { eprintln!("{:?} {:?} {}", request.api_key, request.authorization, request.status); }
     eprintln!("{:#?}", server.keeper_log());
 }

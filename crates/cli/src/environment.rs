@@ -120,7 +120,11 @@ impl Environment {
 /// The list for a program's `--help`: name and meaning, one variable a line.
 #[must_use]
 pub fn explanation(program: Program) -> String {
-    let read = || Variable::ALL.iter().filter(move |variable| variable.is_read_by(program));
+    let read = || {
+        Variable::ALL
+            .iter()
+            .filter(move |variable| variable.is_read_by(program))
+    };
     let widest = read().map(|variable| variable.name().len());
     let width = widest.max().unwrap_or(0);
     let line =
@@ -147,7 +151,12 @@ mod tests {
             let explained = [Program::Accounts, Program::Share].map(|program| {
                 let name = format!("  {} ", variable.name());
                 let explained = explanation(program).contains(&name);
-                assert_eq!(explained, variable.is_read_by(program), "{}", variable.name());
+                assert_eq!(
+                    explained,
+                    variable.is_read_by(program),
+                    "{}",
+                    variable.name()
+                );
                 explained
             });
             assert!(explained.contains(&true), "{}", variable.name());

@@ -288,7 +288,7 @@ impl Keeper {
             self.publish_shared(&id);
             let names: Vec<String> = self.names_with(&id);
             for name in names {
-                self.users.queue(&name);
+                self.users.queue_for_us(&name);
             }
         }
     }

@@ -26,6 +26,14 @@ pub struct ServerState {
     pub default_account: String,
     /// The managed users by name.
     pub users: BTreeMap<String, UserRecord>,
+    /// Users who are being set up: the keeper leaves their homes to the command, which notes what
+    /// they had before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub joining: BTreeMap<String, UserRecord>,
+    /// Users who are being taken off: the keeper leaves their homes alone, and what they had before
+    /// is still known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leaving: BTreeMap<String, UserRecord>,
     /// The source user, whose login the vault took over: his file is a view too.
     pub source: Option<SourceRecord>,
     /// What `init` made and `uninstall` removes.
@@ -83,9 +91,18 @@ impl ServerState {
             settings,
             default_account,
             users: BTreeMap::new(),
+            joining: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             source: None,
             made: Made::default(),
         }
+    }
+
+    /// A user who is managed, or about to be, or about not to be any more.
+    #[must_use]
+    pub fn record(&self, name: &str) -> Option<&UserRecord> {
+        let maps = [&self.users, &self.joining, &self.leaving];
+        maps.into_iter().find_map(|users| users.get(name))
     }
 
     /// The account of a managed user.

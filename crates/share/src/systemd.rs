@@ -43,8 +43,7 @@ pub fn writable<'a>(
     };
     // `/` as a home, which system users have, would open everything.
     let usable = |home: &&Path| home.is_absolute() && *home != Path::new("/");
-    let mut directories: BTreeSet<PathBuf> =
-        homes.into_iter().filter(usable).map(parent).collect();
+    let mut directories: BTreeSet<PathBuf> = homes.into_iter().filter(usable).map(parent).collect();
     directories.insert(shared_directory.to_owned());
     directories.into_iter().collect()
 }
@@ -197,8 +196,10 @@ pub fn stop_and_remove(paths: &ServerPaths) -> Result<bool, ShareError> {
     if is_running() {
         systemctl(["disable", "--quiet", "--now", &unit_name(paths)])?;
     }
-    fs::remove_file(&paths.unit)
-        .map_err(ShareError::system(format!("remove {}", paths.unit.display())))?;
+    fs::remove_file(&paths.unit).map_err(ShareError::system(format!(
+        "remove {}",
+        paths.unit.display()
+    )))?;
     if is_running() {
         systemctl(["daemon-reload"])?;
     }
@@ -213,7 +214,10 @@ pub fn unit_name(paths: &ServerPaths) -> String {
 }
 
 fn systemctl<const COUNT: usize>(arguments: [&str; COUNT]) -> Result<(), ShareError> {
-    let call = Call::new("systemctl", ["--no-ask-password"].into_iter().chain(arguments));
+    let call = Call::new(
+        "systemctl",
+        ["--no-ask-password"].into_iter().chain(arguments),
+    );
     let Some(program) = run::find(call.program) else {
         return Err(ShareError::Program {
             program: call.shown(),

@@ -47,7 +47,10 @@ impl Context {
         std::fs::canonicalize(&path).map_err(|error| {
             CliError::new(
                 Kind::Storage,
-                format!("this program is not at {} any more: {error}", path.display()),
+                format!(
+                    "this program is not at {} any more: {error}",
+                    path.display()
+                ),
                 "Start it again from where it is now.",
             )
         })

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use model::{AccountName, Secret};
 use share::config::ConfigFile;
 use share::name::{GroupName, SharedDirectory, UserName};
-use share::server::{Facts, InitRequest, NewUser, Password, Questions, Step, plan_init};
+use share::server::{Facts, InitRequest, NewUser, Password, Plan, Questions, Step, plan_init};
 use share::system_users::SystemUsers;
 use share::users_file::{check_password, read_users_file};
 use share::{ClaudeJsonMode, CredentialsMode, ServerState, Settings};
@@ -94,13 +94,24 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
     if !server.carry_out(&facts, &plan, args.dry_run)? {
         return Ok(());
     }
-    let state = context.state()?;
-    let names: Vec<&str> = state.users.keys().map(String::as_str).collect();
+    let names = managed_users(context, &plan)?;
     context.output.say(&format!("Done. Managed users: {}", names.join(" ")))?;
     if is_new {
         say_the_rest(context, &facts)?;
     }
     Ok(())
+}
+
+/// In the order in which they were given, where that is known.
+fn managed_users(context: &Context, plan: &Plan) -> Result<Vec<String>, CliError> {
+    let written = plan.steps.iter().find_map(|step| match step {
+        Step::WriteConfig { users, .. } => Some(users.iter().map(ToString::to_string).collect()),
+        _ => None,
+    });
+    match written {
+        Some(users) => Ok(users),
+        None => Ok(context.state()?.users.into_keys().collect()),
+    }
 }
 
 fn say_the_rest(context: &Context, facts: &Facts) -> Result<(), CliError> {

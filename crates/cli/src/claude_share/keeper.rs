@@ -71,15 +71,27 @@ fn signals() -> io::Result<OwnedFd> {
         let mut byte = [0];
         while hang_ups.read_exact(&mut byte).is_ok() && end.write_all(RELOAD).is_ok() {}
     };
-    thread::Builder::new().name("hang-ups".to_owned()).spawn(relay)?;
+    thread::Builder::new()
+        .name("hang-ups".to_owned())
+        .spawn(relay)?;
     Ok(keeper_end)
 }
 
 /// A keeper whose output nobody takes goes on keeping.
 fn tell(event: &KeeperEvent, with_time: bool) {
-    let line = line(event, with_time.then(|| time::rfc3339(time::now())).flatten().as_deref());
+    let line = line(
+        event,
+        with_time
+            .then(|| time::rfc3339(time::now()))
+            .flatten()
+            .as_deref(),
+    );
     let mut stdout = io::stdout().lock();
-    drop(stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()));
+    drop(
+        stdout
+            .write_all(line.as_bytes())
+            .and_then(|()| stdout.flush()),
+    );
 }
 
 /// Users choose what their files are called and hold; a line is one line.
@@ -103,7 +115,10 @@ mod tests {
             problem: "a link to \n\x1b sk-ant-oat01-FAKE-abcdefghijklmnop".to_owned(),
         };
         let line = line(&event, Some("2026-01-31T12:05:09Z"));
-        assert!(line.starts_with("2026-01-31T12:05:09Z usera: a link to \\n"), "{line}");
+        assert!(
+            line.starts_with("2026-01-31T12:05:09Z usera: a link to \\n"),
+            "{line}"
+        );
         assert_eq!(line.matches('\n').count(), 1);
         assert!(!line.contains("abcdefgh") && !line.contains('\x1b'));
     }

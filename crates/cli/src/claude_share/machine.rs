@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use share::ShareError;
 use share::home_processes::HomeProcesses;
 use share::server::apply::Event;
 use share::server::facts::Reader;
@@ -122,7 +121,7 @@ pub(super) fn refused(refusal: Refusal) -> CliError {
 
 fn failure(error: ApplyError) -> CliError {
     let ApplyError { steps, cause, undone, left } = error;
-    let CliError { kind, message, hint } = cause_of(cause);
+    let CliError { kind, message, hint } = CliError::from(*cause);
     let mut message = match steps.as_slice() {
         [] => message,
         [step] => format!("could not {step}: {message}"),
@@ -137,10 +136,6 @@ fn failure(error: ApplyError) -> CliError {
         left => message.push_str(&format!(". Left as it is: {}", left.join("; "))),
     }
     CliError::new(kind, message, hint)
-}
-
-fn cause_of(cause: ShareError) -> CliError {
-    cause.into()
 }
 
 /// Says that a keeper has to be started at boot where nobody does it.

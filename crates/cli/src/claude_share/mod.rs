@@ -140,7 +140,9 @@ pub fn main() -> ExitCode {
 /// nothing from it, so no help names it.
 fn is_zygote() -> bool {
     let mut arguments = std::env::args_os().skip(1);
-    let asked = arguments.next().is_some_and(|first| first == home_processes::ZYGOTE_ARGUMENT);
+    let asked = arguments
+        .next()
+        .is_some_and(|first| first == home_processes::ZYGOTE_ARGUMENT);
     asked && arguments.next().is_none()
 }
 
@@ -159,7 +161,9 @@ fn after_long_help() -> String {
 /// What an exit code means here; `None` if it never comes.
 fn meaning(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::Internal => Some("`status` shows something that needs care; or an unexpected failure"),
+        Kind::Internal => {
+            Some("`status` shows something that needs care; or an unexpected failure")
+        }
         Kind::NotFound => Some("no such user, account or key, or nothing set up to do it with"),
         Kind::Network => Some("the network, the token server, or a keeper that does not answer"),
         Kind::Input => Some("bad input: a name, a password, a path, a config or users file"),
@@ -195,7 +199,9 @@ mod tests {
         let command = command();
         let server = command.find_subcommand("server").unwrap();
         let names = |command: &clap::Command| {
-            let arguments = command.get_arguments().map(|argument| argument.get_id().to_string());
+            let arguments = command
+                .get_arguments()
+                .map(|argument| argument.get_id().to_string());
             arguments.collect::<Vec<_>>()
         };
         for verb in ["init", "add-user", "status", "sync"] {
@@ -207,13 +213,20 @@ mod tests {
 
     #[test]
     fn what_touches_homes_is_no_command_for_people() {
-        assert!(command().find_subcommand(home_processes::ZYGOTE_ARGUMENT).is_none());
+        assert!(
+            command()
+                .find_subcommand(home_processes::ZYGOTE_ARGUMENT)
+                .is_none()
+        );
         assert!(!is_zygote());
     }
 
     #[test]
     fn options_of_the_whole_program_stand_anywhere() {
-        for line in ["claude-share -q version --no-input", "claude-share --no-input version -q"] {
+        for line in [
+            "claude-share -q version --no-input",
+            "claude-share --no-input version -q",
+        ] {
             let cli =
                 Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
             assert!(cli.global.quiet && cli.global.no_input);

@@ -41,5 +41,8 @@ pub(crate) fn run(args: &RemoveUserArgs, context: &Context) -> Result<(), CliErr
         ..Questions::default()
     })?;
     let plan = plan_remove_user(&facts, &request).map_err(refused)?;
-    server.carry_out(&facts, &plan, args.dry_run).map(drop)
+    match server.carry_out(&facts, &plan, args.dry_run)? {
+        true => context.output.say(&format!("Done. {} is managed no longer", request.user)),
+        false => Ok(()),
+    }
 }

@@ -79,7 +79,10 @@ mod tests {
     #[test]
     fn who_has_no_key_is_told_whom_to_ask() {
         let none = CliError::from(KeyError::None("no account".to_owned()));
-        assert_eq!((none.kind, none.message.as_str()), (Kind::NotFound, "no account"));
+        assert_eq!(
+            (none.kind, none.message.as_str()),
+            (Kind::NotFound, "no account")
+        );
         let silent = CliError::from(KeyError::NoKeeper(ErrorKind::ConnectionRefused.into()));
         assert_eq!(silent.kind, Kind::Network);
         assert!(!silent.hint.is_empty() && !none.hint.is_empty());
@@ -87,10 +90,17 @@ mod tests {
 
     #[test]
     fn hints_about_the_vault_are_those_of_a_server() {
-        let missing = VaultError::NotFound { name: "x".to_owned(), similar: None };
+        let missing = VaultError::NotFound {
+            name: "x".to_owned(),
+            similar: None,
+        };
         let shown = CliError::from(ShareError::from(missing));
         assert_eq!(shown.kind, Kind::NotFound);
         assert!(shown.hint.contains("/var/lib/claude-share/vault"));
-        assert!(CliError::from(ShareError::Vault(VaultError::NoVault("/".into()))).hint.contains("init"));
+        assert!(
+            CliError::from(ShareError::Vault(VaultError::NoVault("/".into())))
+                .hint
+                .contains("init")
+        );
     }
 }

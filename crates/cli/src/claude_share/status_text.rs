@@ -35,7 +35,12 @@ pub(crate) fn text(report: &Report, surroundings: &Surroundings) -> String {
     text.push_str(&heading("Credentials"));
     text.push_str(&credentials(report));
     text.push_str(&heading("Accounts"));
-    text.extend(report.accounts.iter().map(|account| account_row(account, surroundings)));
+    text.extend(
+        report
+            .accounts
+            .iter()
+            .map(|account| account_row(account, surroundings)),
+    );
     text.push_str(&heading("Server"));
     text.push_str(&server(report, surroundings));
     text
@@ -54,7 +59,9 @@ fn row(ok: bool, words: &str) -> String {
 }
 
 fn remark(reason: Option<&str>) -> String {
-    reason.map(|reason| format!(" ({})", printable(reason))).unwrap_or_default()
+    reason
+        .map(|reason| format!(" ({})", printable(reason)))
+        .unwrap_or_default()
 }
 
 /// One user, as documented.
@@ -62,10 +69,19 @@ fn links(user: &UserReport, group: &str) -> String {
     let mut text = format!("user: {}\n", printable(&user.name));
     if let Some(is_member) = user.group {
         let reason = (!is_member).then_some("not a member");
-        text.push_str(&format!("  group {group}: {}{}\n", mark(is_member), remark(reason)));
+        text.push_str(&format!(
+            "  group {group}: {}{}\n",
+            mark(is_member),
+            remark(reason)
+        ));
     }
     let item = |item: &ItemState| {
-        format!("  {} {}{}\n", mark(item.ok), item.path, remark(item.reason.as_deref()))
+        format!(
+            "  {} {}{}\n",
+            mark(item.ok),
+            item.path,
+            remark(item.reason.as_deref())
+        )
     };
     text.extend(user.items.iter().map(item));
     text.extend(user.problem.iter().map(|problem| row(false, problem)));
@@ -74,8 +90,9 @@ fn links(user: &UserReport, group: &str) -> String {
 
 fn credentials(report: &Report) -> String {
     let users = report.users.iter().chain(&report.source);
-    let pairs: Vec<(&str, String)> =
-        users.map(|user| (user.name.as_str(), credential(&user.credential))).collect();
+    let pairs: Vec<(&str, String)> = users
+        .map(|user| (user.name.as_str(), credential(&user.credential)))
+        .collect();
     let lines = details(&pairs);
     lines.lines().map(|line| format!("  {line}\n")).collect()
 }
@@ -143,14 +160,23 @@ fn server(report: &Report, surroundings: &Surroundings) -> String {
         (Some(started), Some(pid)) => {
             let started = Timestamp::from_millis(started);
             let age = time::age(started, surroundings.now);
-            format!("keeper: running since {} ({age}), process {pid}", time::local(started))
+            format!(
+                "keeper: running since {} ({age}), process {pid}",
+                time::local(started)
+            )
         }
-        _ => format!("keeper: {}", what_to_do(keeper.listens, surroundings.has_unit)),
+        _ => format!(
+            "keeper: {}",
+            what_to_do(keeper.listens, surroundings.has_unit)
+        ),
     };
     let (group, directory) = (&report.group, &report.shared_directory);
     let reason = remark(directory.reason.as_deref());
     let mut text = row(keeper.running, &words);
-    text.push_str(&row(directory.ok, &format!("shared directory {}{reason}", directory.path)));
+    text.push_str(&row(
+        directory.ok,
+        &format!("shared directory {}{reason}", directory.path),
+    ));
     if !group.ok {
         let reason = remark(group.reason.as_deref());
         text.push_str(&row(false, &format!("group {}{reason}", group.name)));
@@ -181,7 +207,11 @@ mod tests {
     const NOW: i64 = 1_790_000_000_000;
 
     fn item(path: &'static str, ok: bool, reason: Option<&str>) -> ItemState {
-        ItemState { path, ok, reason: reason.map(str::to_owned) }
+        ItemState {
+            path,
+            ok,
+            reason: reason.map(str::to_owned),
+        }
     }
 
     fn user(name: &str) -> UserReport {
@@ -221,7 +251,11 @@ mod tests {
     fn report() -> Report {
         Report {
             keeper: KeeperReport::default(),
-            group: GroupReport { name: "claudeshare".to_owned(), ok: true, reason: None },
+            group: GroupReport {
+                name: "claudeshare".to_owned(),
+                ok: true,
+                reason: None,
+            },
             shared_directory: DirectoryReport {
                 path: "/shared/claude-share".to_owned(),
                 ok: true,
@@ -316,7 +350,10 @@ user: root
 ";
         let text = text(&report, &surroundings());
         assert!(text.starts_with(expected), "{text}");
-        assert!(text.ends_with("  ✗ group claudeshare (does not exist)\n"), "{text}");
+        assert!(
+            text.ends_with("  ✗ group claudeshare (does not exist)\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -336,8 +373,13 @@ user: root
             shown(&failing),
             "  ✗ team: not renewed (the token server cannot be reached), 3 times in a row; next try in 1m5s\n"
         );
-        let ended = AccountReport { state: AccountState::Ended, ..failing };
-        assert!(shown(&ended).starts_with("  ✗ team: its token ended 1 minute ago (the token server"));
+        let ended = AccountReport {
+            state: AccountState::Ended,
+            ..failing
+        };
+        assert!(
+            shown(&ended).starts_with("  ✗ team: its token ended 1 minute ago (the token server")
+        );
         let again = AccountReport {
             reason: Some("refused".to_owned()),
             ..account("team", AccountState::SignInAgain)
@@ -346,7 +388,10 @@ user: root
             shown(&again),
             "  ✗ team: sign in again (refused): sudo claude-accounts --vault /var/lib/claude-share/vault login team\n"
         );
-        let key = AccountReport { auth_type: Some("api_key"), ..account("k", AccountState::Ok) };
+        let key = AccountReport {
+            auth_type: Some("api_key"),
+            ..account("k", AccountState::Ok)
+        };
         assert_eq!(shown(&key), "  ✓ k: API key\n");
     }
 
@@ -363,7 +408,10 @@ user: root
         };
         let text = text(&report, &surroundings());
         let keeper = text.lines().find(|line| line.contains("keeper")).unwrap();
-        assert!(keeper.starts_with("  ✓ keeper: running since 2026-09-21 "), "{keeper}");
+        assert!(
+            keeper.starts_with("  ✓ keeper: running since 2026-09-21 "),
+            "{keeper}"
+        );
         assert!(keeper.ends_with("(2 hours ago), process 12"), "{keeper}");
     }
 }

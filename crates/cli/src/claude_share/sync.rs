@@ -1,5 +1,6 @@
+use share::UserRecord;
 use share::name::UserName;
-use share::server::{Questions, SyncRequest, plan_sync};
+use share::server::{Facts, Questions, SyncRequest, plan_sync};
 
 use super::context::Context;
 use super::machine::{Server, refused, say_who_starts_the_keeper};
@@ -18,6 +19,15 @@ pub(crate) struct SyncArgs {
     dry_run: bool,
 }
 
+/// Managed users who do not exist any more, or under whose name there is another one.
+fn gone(facts: &Facts) -> Vec<&str> {
+    let users = facts.state.iter().flat_map(|state| &state.users);
+    let is_gone = |(name, record): &(&String, &UserRecord)| {
+        facts.users.get(*name).is_none_or(|user| user.uid != record.uid)
+    };
+    users.filter(is_gone).map(|(name, _)| name.as_str()).collect()
+}
+
 pub(crate) fn run(args: &SyncArgs, context: &Context) -> Result<(), CliError> {
     context.require_root()?;
     context.state()?;
@@ -29,6 +39,11 @@ pub(crate) fn run(args: &SyncArgs, context: &Context) -> Result<(), CliError> {
         ..Questions::default()
     })?;
     let plan = plan_sync(&facts, &SyncRequest { reclaim }).map_err(refused)?;
+    for user in gone(&facts) {
+        context.output.warning(&format!(
+            "the managed user {user} is gone, or another one by now; to forget him: claude-share server remove-user {user}"
+        ));
+    }
     let starts = plan.steps.contains(&share::server::Step::StartKeeper);
     if server.carry_out(&facts, &plan, args.dry_run)? && starts {
         say_who_starts_the_keeper(context, &facts)?;

@@ -13,11 +13,7 @@ pub(crate) struct ManArgs {
     directory: PathBuf,
 }
 
-pub(crate) fn run(
-    args: &ManArgs,
-    command: clap::Command,
-    output: &Output,
-) -> Result<(), CliError> {
+pub(crate) fn run(args: &ManArgs, command: clap::Command, output: &Output) -> Result<(), CliError> {
     let directory = &args.directory;
     let name = command.get_name().to_owned();
     write_pages(directory, command).map_err(|error| {

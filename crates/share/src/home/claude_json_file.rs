@@ -44,6 +44,11 @@ pub(super) fn look(home: &Directory, uid: u32) -> (Condition, Option<Map<String,
     }
 }
 
+/// Who has signed in, as the client noted it; also where the file is not shared.
+pub(super) fn signed_in(home: &Directory) -> Option<Value> {
+    read(home, NAME)?.get("oauthAccount").cloned()
+}
+
 /// Puts a good file there: what the shared copy had where there is our link to it, else the
 /// client's own newest backup, else an empty one. What was there stays beside, if it was anything.
 pub(super) fn mend(

@@ -64,7 +64,7 @@ pub(super) fn look(
         Ok(entry) => entry,
         Err(error) => return (Condition::Wrong(error.to_string()), None),
     };
-    let bytes = read(directory, NAME);
+    let bytes = read(directory, NAME, uid);
     let content = content(&bytes);
     if matches!(content, Content::Login) && is_his(&entry, uid) {
         let login = String::from_utf8(bytes.to_vec()).ok();
@@ -125,7 +125,7 @@ pub(super) fn mend(
             directory.replace(NAME, &New::Link(target), stamp, fate)
         }
         CredentialsWish::View(view) => {
-            let bytes = view_over(&read(directory, NAME), view);
+            let bytes = view_over(&read(directory, NAME, place.uid), view);
             let new = New::File { bytes: &bytes, mode: 0o600, durable: false };
             directory.replace(NAME, &new, stamp, fate)
         }
@@ -146,7 +146,7 @@ fn fate(directory: &Directory, name: &str, place: Place<'_>, reclaim: &Reclaim) 
         Ok(Entry::Missing) => return Fate::Discard,
         _ => return Fate::Keep,
     }
-    let bytes = read(directory, name);
+    let bytes = read(directory, name, place.uid);
     match content(&bytes) {
         Content::View(_) | Content::Blank => Fate::Discard,
         Content::Login if reclaim.exactly.is_some() && reclaim.covers(&bytes) => Fate::Discard,
@@ -160,9 +160,15 @@ fn is_his(entry: &Entry, uid: u32) -> bool {
     matches!(entry, Entry::File(file) if file.owner == uid)
 }
 
-fn read(directory: &Directory, name: &str) -> Zeroizing<Vec<u8>> {
-    let read = directory.read(name, DOCUMENT_LIMIT as u64);
-    Zeroizing::new(read.unwrap_or_default())
+/// Nothing of a file that belongs to another user: under one more name (a hard link) it may be here,
+/// and is his all the same.
+fn read(directory: &Directory, name: &str, uid: u32) -> Zeroizing<Vec<u8>> {
+    match directory.entry(name) {
+        Ok(entry) if is_his(&entry, uid) => {
+            Zeroizing::new(directory.read(name, DOCUMENT_LIMIT as u64).unwrap_or_default())
+        }
+        _ => Zeroizing::default(),
+    }
 }
 
 fn content(bytes: &[u8]) -> Content {
@@ -202,7 +208,7 @@ pub(super) fn take_back(
     let nothing = Reclaim::default();
     let fate = |directory: &Directory, name: &str| fate(directory, name, place, &nothing);
     if let Some(login) = login {
-        let there = CredentialDocument::parse_any(&read(directory, NAME));
+        let there = CredentialDocument::parse_any(&read(directory, NAME, place.uid));
         let bytes = match (there, CredentialDocument::parse(login.as_bytes())) {
             (Ok(there), Ok(login)) => Zeroizing::new(there.with_login_of(&login).to_bytes()),
             _ => Zeroizing::new(login.as_bytes().to_vec()),

@@ -57,6 +57,10 @@ impl Worker {
                 return self.answer(&report);
             }
         };
+        // The keeper has let go of the user meanwhile: what is done now would be done behind its back.
+        if self.connection.is_abandoned() {
+            return Ok(());
+        }
         let watches = self.watch(&home)?;
         let report = HomeReport {
             watches,
@@ -197,6 +201,9 @@ impl<'a> Home<'a> {
             Item::Credentials => match claude {
                 Ok(claude) => {
                     let (found, own) = credentials::look(claude, self.uid, &wish.credentials);
+                    if own.is_some() {
+                        report.signed_in = claude_json_file::signed_in(&self.directory);
+                    }
                     report.own_login = own;
                     found
                 }

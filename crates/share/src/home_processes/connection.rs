@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+use rustix::net::{RecvFlags, recv};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroize as _;
@@ -70,6 +71,14 @@ impl HomeConnection {
             }
         }
         Ok(())
+    }
+
+    /// Whether whoever asked has gone, and nobody waits for an answer.
+    #[must_use]
+    pub(crate) fn is_abandoned(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let mut byte = [0; 1];
+        matches!(recv(&self.stream, &mut byte[..], flags), Ok((_, 0)))
     }
 
     /// Whether something waits to be sent.

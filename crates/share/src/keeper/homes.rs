@@ -50,7 +50,7 @@ impl Keeper {
     }
 
     fn start_job(&mut self, name: &str, now: Instant) {
-        let Some(user) = self.users.by_name.get_mut(name) else {
+        let Some(user) = self.users.by_name.get(name) else {
             return;
         };
         let owner = match &user.owner {
@@ -60,10 +60,11 @@ impl Keeper {
                 return self.note_trouble(name, problem);
             }
         };
-        if let Err(later) = user.pace.take_turn(now) {
+        if let Err(later) = self.users.take_turn(name, now) {
             return self.users.set_due(name, later);
         }
-        let watch = std::mem::take(&mut user.watch);
+        let user = self.users.by_name.get_mut(name);
+        let watch = user.is_some_and(|user| std::mem::take(&mut user.watch));
         if watch {
             self.changes.forget(name);
         }

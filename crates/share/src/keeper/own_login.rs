@@ -3,8 +3,6 @@
 use model::{CredentialDocument, Identity, LoginState};
 use vault::{Account, Cause, NewLogin, Unsealed, Vault, VaultError};
 
-use crate::settings::CredentialsMode;
-
 /// What such a login is to the account of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kinship {
@@ -16,13 +14,25 @@ pub(super) enum Kinship {
     Other,
 }
 
+/// What it takes for a login with new tokens to be the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It has to be known to be the same person's: a view cannot be renewed, so somebody has
+    /// signed in.
+    IfKnown,
+    /// It must not be known to be another person's: in `link` mode every user holds the refresh
+    /// token, and this is what a renewal by the client looks like; and the source user is the one
+    /// whose login it is.
+    UnlessKnownOtherwise,
+}
+
 /// Judges. `told` is who the user's `.claude.json` says has signed in.
 pub(super) fn kinship(
     vault: &Vault,
     account: &Account,
     document: &CredentialDocument,
     told: &Identity,
-    mode: CredentialsMode,
+    trust: Trust,
 ) -> Result<Kinship, VaultError> {
     let unsealed = vault.unseal(account)?;
     let is_known = |kept: &CredentialDocument| kept.refresh_token() == document.refresh_token();
@@ -41,26 +51,18 @@ pub(super) fn kinship(
     if earlier {
         return Ok(Kinship::Known);
     }
-    Ok(match is_same(&unsealed, told, mode) && is_wanted(account, document) {
+    Ok(match is_same(&unsealed, told, trust) && is_wanted(account, document) {
         true => Kinship::Newer,
         false => Kinship::Other,
     })
 }
 
-/// In `link` mode every user holds the refresh token, and a new login in the place of the link is
-/// what a renewal by the client looks like; unless it is known to be another person's. A view cannot
-/// be renewed, so there somebody has signed in, and has to be known to be the same person.
-///
-/// Not protected: the identity is read from the user's own file. So what is taken over is renewed
-/// at once, and a login that cannot be is given back.
-fn is_same(unsealed: &Unsealed, told: &Identity, mode: CredentialsMode) -> bool {
+/// Not protected: the identity is read from the user's own file. So what is taken over in the place
+/// of a view is renewed at once, and a login that cannot be is given back.
+fn is_same(unsealed: &Unsealed, told: &Identity, trust: Trust) -> bool {
     let ours = &unsealed.identity;
-    match mode {
-        CredentialsMode::View => ours.same_login(told),
-        CredentialsMode::Link => {
-            ours.same_login(told) || told.account_uuid.is_none() || ours.account_uuid.is_none()
-        }
-    }
+    let is_known = told.account_uuid.is_some() && ours.account_uuid.is_some();
+    ours.same_login(told) || (trust == Trust::UnlessKnownOtherwise && !is_known)
 }
 
 fn is_wanted(account: &Account, document: &CredentialDocument) -> bool {

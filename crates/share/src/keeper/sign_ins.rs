@@ -6,7 +6,7 @@ use model::{AccountId, CredentialDocument, Identity, LoginState};
 use renew::Lease;
 use vault::VaultError;
 
-use super::own_login::{Kinship, adopt, kinship};
+use super::own_login::{Kinship, Trust, adopt, kinship};
 use super::users::Role;
 use super::{Keeper, KeeperEvent, Provisional};
 use crate::desired::Provision;
@@ -37,10 +37,14 @@ impl Keeper {
             Role::Managed(record) => self.state.account_of(record).to_owned(),
             Role::Source(account) => account.clone(),
         };
+        // It is replaced when the renewal that proves it has ended.
+        if self.is_provisional(&account, &mark) {
+            return;
+        }
         let Ok(document) = CredentialDocument::parse(login.as_bytes()) else {
             return;
         };
-        let told = report.claude_json.as_ref().and_then(|file| file.get("oauthAccount"));
+        let told = report.signed_in.as_ref();
         let told = told.map(Identity::from_oauth_account).unwrap_or_default();
         let outcome = self.consider(name, &account, &document, &told, &mark);
         let is_provisional = self.is_provisional(&account, &mark);
@@ -50,13 +54,12 @@ impl Keeper {
         match outcome {
             Ok(Kinship::Known) => {
                 user.reclaim = Some(mark);
-                self.users.queue(name);
+                self.users.queue_for_us(name);
             }
-            // It is replaced when the renewal that proves it has ended.
             Ok(Kinship::Newer) if is_provisional => {}
             Ok(Kinship::Newer) => {
                 user.reclaim = Some(mark);
-                self.users.queue(name);
+                self.users.queue_for_us(name);
             }
             Ok(Kinship::Other) => {
                 user.own_login = Some(mark);
@@ -91,10 +94,19 @@ impl Keeper {
             true => self.state.settings.credentials,
             false => CredentialsMode::View,
         };
+        let is_source = self
+            .users
+            .by_name
+            .get(name)
+            .is_some_and(|user| matches!(user.role, Role::Source(_)));
+        let trust = match mode == CredentialsMode::Link || is_source {
+            true => Trust::UnlessKnownOtherwise,
+            false => Trust::IfKnown,
+        };
         let vault = self.accounts.vault();
         let id = AccountId::from_stored(account_id.to_owned());
         let account = vault.get(&id)?;
-        let found = kinship(vault, &account, document, told, mode)?;
+        let found = kinship(vault, &account, document, told, trust)?;
         if found != Kinship::Newer {
             return Ok(found);
         }
@@ -102,7 +114,7 @@ impl Keeper {
         // A renewal under way ends in moments; then it is looked at again.
         let lease = Lease::try_acquire(vault.paths(), &id).ok().flatten().ok_or_else(busy)?;
         let account = vault.get(&id)?;
-        let found = kinship(vault, &account, document, told, mode)?;
+        let found = kinship(vault, &account, document, told, trust)?;
         if found == Kinship::Newer {
             adopt(vault, &account, document)?;
             self.prove_later(name, account_id, mark, account.generation, mode);
@@ -155,7 +167,7 @@ impl Keeper {
             if let Some(user) = self.users.by_name.get_mut(&name) {
                 user.reclaim = Some(provisional.fingerprint);
             }
-            return self.users.queue(&name);
+            return self.users.queue_for_us(&name);
         }
         if !is_refused {
             // The server is away; it is proved by the next renewal.

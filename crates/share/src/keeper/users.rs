@@ -35,6 +35,8 @@ pub(super) struct User {
     /// When he is to be looked at next.
     due: Instant,
     queued: bool,
+    /// Whether his turn comes of something that is not his doing.
+    ours: bool,
     job: Option<Job>,
     pub(super) pace: Pace,
     /// Whether his directories are to be watched anew.
@@ -85,6 +87,7 @@ impl User {
             owner,
             due: now,
             queued: false,
+            ours: true,
             job: None,
             pace: Pace::new(now),
             watch: true,
@@ -196,6 +199,14 @@ impl Users {
         before.into_keys().collect()
     }
 
+    /// The same for what is not his doing: it is not counted against him.
+    pub(super) fn queue_for_us(&mut self, name: &str) {
+        if let Some(user) = self.by_name.get_mut(name) {
+            user.ours = true;
+        }
+        self.queue(name);
+    }
+
     /// Has a user looked at as soon as it is his turn.
     pub(super) fn queue(&mut self, name: &str) {
         if let Some(user) = self.by_name.get_mut(name)
@@ -209,7 +220,7 @@ impl Users {
     pub(super) fn queue_all(&mut self) {
         let names: Vec<String> = self.by_name.keys().cloned().collect();
         for name in names {
-            self.queue(&name);
+            self.queue_for_us(&name);
         }
     }
 
@@ -231,6 +242,17 @@ impl Users {
         let idle = self.by_name.values().filter(|user| idle(user));
         self.next_due = idle.map(|user| user.due).min().unwrap_or(now + EVERY);
         self.next_due
+    }
+
+    /// Takes a user's turn; or says when there is one to take.
+    pub(super) fn take_turn(&mut self, name: &str, now: Instant) -> Result<(), Instant> {
+        let Some(user) = self.by_name.get_mut(name) else {
+            return Ok(());
+        };
+        match std::mem::take(&mut user.ours) {
+            true => Ok(()),
+            false => user.pace.take_turn(now),
+        }
     }
 
     /// The next user in the queue who is not being worked for; others keep their places.

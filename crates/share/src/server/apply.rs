@@ -1,6 +1,7 @@
 //! Carrying a plan out: step by step, each told as it is done; after a failure, back.
 
 mod carry_out;
+mod in_homes;
 mod record;
 mod roll_back;
 
@@ -8,8 +9,9 @@ use std::path::Path;
 
 use super::keeper_control::KeeperStart;
 use super::plan::{OnFailure, Plan};
-use super::step::Step;
+use super::step::{Change, Step};
 use crate::home_processes::HomeProcesses;
+use crate::name::UserName;
 use crate::user_tools::Tools;
 use crate::{ServerPaths, ShareError};
 use carry_out::Work;
@@ -47,7 +49,7 @@ pub struct ApplyError {
     /// The step that failed, as it is described; several if the others went on.
     pub steps: Vec<String>,
     /// Why.
-    pub cause: ShareError,
+    pub cause: Box<ShareError>,
     /// What was undone, in one line each.
     pub undone: Vec<String>,
     /// What is left as the command made it.
@@ -61,12 +63,17 @@ pub struct ApplyError {
 pub fn apply(plan: &Plan, machine: &Machine<'_>, tell: &mut dyn FnMut(Event)) -> Result<(), ApplyError> {
     let mut work = Work::begin(machine).map_err(|cause| ApplyError {
         steps: Vec::new(),
-        cause,
+        cause: Box::new(cause),
         undone: Vec::new(),
         left: Vec::new(),
     })?;
     let mut failures: Vec<(String, ShareError)> = Vec::new();
+    let mut not_taken_back: Vec<UserName> = Vec::new();
     for step in &plan.steps {
+        if !failures.is_empty() && step.needs_all_before(&not_taken_back) {
+            tell(Event::Failed(format!("not done, since something before it failed: {}", step.describe())));
+            continue;
+        }
         let done = work.carry_out(step);
         match done {
             Ok(()) => {
@@ -77,6 +84,9 @@ pub fn apply(plan: &Plan, machine: &Machine<'_>, tell: &mut dyn FnMut(Event)) ->
             }
             Err(cause) if plan.on_failure == OnFailure::GoOn && step.is_in_a_home() => {
                 tell(Event::Failed(format!("{}: {cause}", step.describe())));
+                if let Step::TakeBackHome(user) = step {
+                    not_taken_back.push(user.clone());
+                }
                 failures.push((step.describe(), cause));
             }
             Err(cause) => return Err(failed(plan, step, cause, work, tell)),
@@ -90,7 +100,7 @@ pub fn apply(plan: &Plan, machine: &Machine<'_>, tell: &mut dyn FnMut(Event)) ->
 
 fn gather(error: Option<ApplyError>, (step, cause): (String, ShareError)) -> Option<ApplyError> {
     let Some(mut error) = error else {
-        return Some(ApplyError { steps: vec![step], cause, undone: Vec::new(), left: Vec::new() });
+        return Some(ApplyError { steps: vec![step], cause: Box::new(cause), undone: Vec::new(), left: Vec::new() });
     };
     error.steps.push(step);
     Some(error)
@@ -107,11 +117,11 @@ fn failed(
     match plan.on_failure {
         OnFailure::RollBack => {
             let (undone, left) = work.roll_back(tell);
-            ApplyError { steps, cause, undone, left }
+            ApplyError { steps, cause: Box::new(cause), undone, left }
         }
         OnFailure::Stop | OnFailure::GoOn => ApplyError {
             steps,
-            cause,
+            cause: Box::new(cause),
             undone: Vec::new(),
             left: work.done_so_far(),
         },
@@ -119,6 +129,15 @@ fn failed(
 }
 
 impl Step {
+    /// Whether it destroys what is needed to try again what failed before it.
+    fn needs_all_before(&self, not_taken_back: &[UserName]) -> bool {
+        match self {
+            Self::DeleteVault(_) | Self::RemoveState(_) => true,
+            Self::Record(Change::Forget(user)) => not_taken_back.contains(user),
+            _ => false,
+        }
+    }
+
     /// Whether it concerns one home alone, so that the others' can go on.
     fn is_in_a_home(&self) -> bool {
         matches!(

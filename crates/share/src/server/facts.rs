@@ -67,6 +67,8 @@ pub struct UserFacts {
     pub uid: u32,
     /// His home.
     pub home: PathBuf,
+    /// Whether it is there.
+    pub has_home: bool,
     /// Whether he is in the group.
     pub in_group: bool,
     /// Whether he has processes: then he is logged in.
@@ -226,7 +228,11 @@ impl Reader<'_> {
         members: &[String],
     ) -> Result<(), ShareError> {
         let running = uids_with_processes()?;
-        let managed = facts.state.iter().flat_map(|state| state.users.keys().cloned());
+        let recorded = |state: &'_ ServerState| {
+            let all = state.users.keys().chain(state.joining.keys());
+            all.chain(state.leaving.keys()).cloned().collect::<Vec<_>>()
+        };
+        let managed = facts.state.iter().flat_map(recorded);
         let named = facts.named_users.iter().flatten().map(ToString::to_string);
         let asked = asked.users.iter().map(ToString::to_string);
         let source = std::iter::once(facts.settings.source_user.clone());
@@ -238,6 +244,7 @@ impl Reader<'_> {
             let found = UserFacts {
                 uid: user.uid,
                 home: user.home.clone(),
+                has_home: user.home.is_dir(),
                 in_group: facts.gid == Some(user.gid) || members.contains(&name),
                 is_running: running.contains(&user.uid),
             };
@@ -284,7 +291,7 @@ impl Reader<'_> {
         }
         let mut found = BTreeMap::new();
         self.processes.ask_all(&requests, |place, report| {
-            found.insert(names[place].clone(), report.map_err(|error| error.to_string()));
+            found.insert(names[place].clone(), report.map_err(problem));
         });
         facts.homes = found;
         Ok(())
@@ -317,7 +324,7 @@ impl Reader<'_> {
         for user in users.iter().filter(|user| linked.contains(&user.name)) {
             let running = uids_with_processes().is_ok_and(|running| running.contains(&user.uid));
             let (uid, home) = (user.uid, user.home.clone());
-            let found = UserFacts { uid, home, in_group: true, is_running: running };
+            let found = UserFacts { uid, home, has_home: true, in_group: true, is_running: running };
             facts.users.insert(user.name.clone(), found);
         }
         facts.linked_users = linked;
@@ -335,6 +342,14 @@ impl Reader<'_> {
             wanted_unit: systemd::unit_text(self.program, self.paths, &writable),
             is_running: keeper_control::is_running(self.paths),
         })
+    }
+}
+
+/// Whose home it is stands beside it.
+fn problem(error: ShareError) -> String {
+    match error {
+        ShareError::Home { problem, .. } => problem,
+        error => error.to_string(),
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::FlockOperation;
+
 use crate::keeper::{keeper_status, reload_keeper, stop_keeper};
 use crate::{ServerPaths, ShareError};
 
@@ -38,28 +40,35 @@ pub(super) fn start(paths: &ServerPaths, start: &KeeperStart) -> Result<(), Shar
     let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&log);
     let log_file = opened.map_err(ShareError::system(format!("open {}", log.display())))?;
     let errors = log_file.try_clone().map_err(ShareError::system("open the keeper's log"))?;
-    // `setsid` gives it a session of its own, so that no hang-up reaches it.
-    let setsid = Path::new("/usr/bin/setsid");
-    let mut command = match setsid.exists() {
-        true => {
-            let mut command = Command::new(setsid);
-            command.arg(&start.program);
-            command
-        }
-        false => Command::new(&start.program),
-    };
+    let mut command = in_a_session_of_its_own(&start.program);
     command.args(&start.arguments).env_clear().envs(start.environment.iter().cloned());
     command.current_dir("/").stdin(Stdio::null()).stdout(log_file).stderr(errors);
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(ShareError::system("start the keeper"))?;
-    wait_until(|| is_running(paths) || matches!(child.try_wait(), Ok(Some(_))));
-    match is_running(paths) {
-        true => Ok(()),
-        false => Err(ShareError::Program {
-            program: "claude-share server keeper".to_owned(),
-            problem: format!("it does not answer; {} says why", log.display()),
-        }),
+    let mut keeper = command.spawn().map_err(ShareError::system("start the keeper"))?;
+    wait_until(|| is_running(paths) || matches!(keeper.try_wait(), Ok(Some(_))));
+    if is_running(paths) {
+        return Ok(());
     }
+    // What comes up later must not find half of what it needs undone.
+    drop(keeper.kill());
+    drop(keeper.wait());
+    Err(ShareError::Program {
+        program: "claude-share server keeper".to_owned(),
+        problem: format!("it does not answer; {} says why", log.display()),
+    })
+}
+
+/// So that no hang-up and no Ctrl-C at this terminal reaches it. `setsid` becomes what it starts,
+/// unless it leads a group of processes.
+fn in_a_session_of_its_own(program: &Path) -> Command {
+    let setsid = Path::new("/usr/bin/setsid");
+    if setsid.exists() {
+        let mut command = Command::new(setsid);
+        command.arg(program);
+        return command;
+    }
+    let mut command = Command::new(program);
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
 }
 
 /// Stops the one that runs, and waits until it has left.
@@ -68,14 +77,22 @@ pub(super) fn stop(paths: &ServerPaths) -> Result<(), ShareError> {
         return Ok(());
     }
     let is_told = stop_keeper(paths);
-    wait_until(|| !is_told || !is_running(paths));
-    match is_running(paths) {
-        false => Ok(()),
-        true => Err(ShareError::Program {
+    wait_until(|| !is_told || has_left(paths));
+    match has_left(paths) {
+        true => Ok(()),
+        false => Err(ShareError::Program {
             program: "claude-share server keeper".to_owned(),
             problem: "it does not leave".to_owned(),
         }),
     }
+}
+
+/// Whether nobody holds the keeper's lock: then its process has ended.
+fn has_left(paths: &ServerPaths) -> bool {
+    let Ok(lock) = OpenOptions::new().read(true).open(paths.keeper_lock()) else {
+        return true;
+    };
+    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 fn wait_until(condition: impl FnMut() -> bool) {

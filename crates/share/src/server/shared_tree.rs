@@ -285,3 +285,6 @@ fn claude(directory: &Path) -> Option<Place> {
 fn refused(path: &Path, problem: &str) -> ShareError {
     ShareError::Name(format!("{} {problem}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

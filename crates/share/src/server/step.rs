@@ -43,7 +43,7 @@ pub enum Step {
     /// Make a user's home as it is to be.
     SetUpHome { user: UserName, wrong: Vec<String>, reclaim: bool, is_new: bool },
     /// Put a view in the place of the source user's login.
-    SetUpSource { user: UserName, reclaim: bool },
+    SetUpSource { user: UserName, reclaim: bool, is_new: bool },
     /// Take back what is ours in a user's home, and put back what was there before.
     TakeBackHome(UserName),
     /// Give the source user his whole login back.
@@ -79,12 +79,16 @@ pub enum Change {
     Settings(Settings),
     /// Whose login the vault has.
     Source { user: UserName, account: String, joined_group: bool },
-    /// A managed user.
+    /// A user who is being set up: the keeper does not know him yet.
     User { user: UserName, account: Option<String>, created: bool, joined_group: bool },
+    /// A user who has been set up: the keeper's from now on.
+    SetUp(UserName),
     /// That a user has been put into the group.
     Joined(UserName),
     /// Another account for a user; `None`: the default one.
     Assign { user: UserName, account: Option<String> },
+    /// A user whom the keeper is to leave alone, as he is being taken off.
+    Leaving(UserName),
     /// A user who is managed no longer.
     Forget(UserName),
 }
@@ -241,11 +245,13 @@ impl Change {
                 format!("record {user} as a managed user with the account {account}")
             }
             Self::User { user, .. } => format!("record {user} as a managed user"),
+            Self::SetUp(user) => format!("record that {user} is set up"),
             Self::Joined(user) => format!("record that {user} was put into the group"),
             Self::Assign { user, account: Some(account) } => {
                 format!("assign the account {account} to {user}")
             }
             Self::Assign { user, .. } => format!("assign the default account to {user}"),
+            Self::Leaving(user) => format!("record that {user} is being taken off"),
             Self::Forget(user) => format!("forget {user}"),
         }
     }
@@ -260,7 +266,9 @@ impl Change {
             | Self::Settings(_)
             | Self::Source { .. }
             | Self::User { .. }
+            | Self::SetUp(_)
             | Self::Joined(_)
+            | Self::Leaving(_)
             | Self::Forget(_) => None,
         }
     }

@@ -159,10 +159,20 @@ pub(super) fn give_back(
     let account = vault.get(&model::AccountId::from_stored(account_id.to_owned()))?;
     let login = vault.unseal(&account)?.login().map(CredentialDocument::to_bytes);
     let login = login.map(|bytes| String::from_utf8(bytes).expect("JSON is UTF-8"));
+    let had_login = login.is_some();
     let wish = homes::source_wish(settings, &Provision::Nothing);
     let task = Task::TakeBack { originals: BTreeMap::new(), login };
     let request = homes::request(owner, &settings.shared_directory, wish, task, machine.stamp);
-    machine.processes.ask(owner, &request)
+    let report = machine.processes.ask(owner, &request)?;
+    // What comes next may delete the vault's, so nothing is taken on trust here.
+    let is_back = look(machine, settings, owner)?.own_login.is_some();
+    match is_back || !had_login {
+        true => Ok(report),
+        false => Err(home_error(
+            owner,
+            "the login could not be put there; the vault still has it",
+        )),
+    }
 }
 
 fn look(machine: &Machine<'_>, settings: &Settings, owner: &Owner) -> Result<HomeReport, ShareError> {

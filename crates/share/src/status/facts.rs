@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use model::{AccountId, LoginState, Timestamp};
 use vault::{Account, NoPassphrase, Vault, VaultError};
 
-use super::judge::{AccountFacts, AccountKind, Facts, UserFacts, judge, used_accounts};
 use super::Report;
+use super::judge::{AccountFacts, AccountKind, Facts, UserFacts, judge, used_accounts};
 use crate::claude_json::{Common, merge};
 use crate::desired::{Provision, home_of, key_command, source_home};
 use crate::home::{HomeReport, HomeRequest, HomeWish, Item, Owner, Task};
@@ -45,7 +45,12 @@ pub fn read(
         Err(error) => (None, Some(error.to_string())),
     };
     let accounts = Accounts::read(paths, &used_accounts(state, only));
-    let homes = Homes { state, system: &system, group: group.as_ref(), accounts: &accounts };
+    let homes = Homes {
+        state,
+        system: &system,
+        group: group.as_ref(),
+        accounts: &accounts,
+    };
     let roles = homes.roles(only, &key_command(program));
     let mut found = homes.look(itself, &roles)?;
     homes.compare_claude_json(paths, &roles, &mut found)?;
@@ -73,7 +78,9 @@ pub fn read(
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -108,11 +115,15 @@ impl Accounts {
     /// Without a vault every account is one that cannot be used, which says why.
     fn read(paths: &ServerPaths, used: &BTreeSet<String>) -> Self {
         let vault = Vault::open(&paths.vault(), Box::new(NoPassphrase));
-        let mut accounts = Self { facts: BTreeMap::new(), provisions: BTreeMap::new() };
+        let mut accounts = Self {
+            facts: BTreeMap::new(),
+            provisions: BTreeMap::new(),
+        };
         for id in used {
             let opened = vault.as_ref().map_err(ToString::to_string);
             let read = opened.and_then(|vault| open(vault, id));
-            let (facts, provision) = read.unwrap_or_else(|problem| (unusable(id, problem), Provision::Nothing));
+            let (facts, provision) =
+                read.unwrap_or_else(|problem| (unusable(id, problem), Provision::Nothing));
             accounts.facts.insert(id.clone(), facts);
             accounts.provisions.insert(id.clone(), provision);
         }
@@ -125,10 +136,12 @@ impl Accounts {
 }
 
 fn open(vault: &Vault, id: &str) -> Result<(AccountFacts, Provision), String> {
-    let account = vault.get(&AccountId::from_stored(id)).map_err(|error| match error {
-        VaultError::NotFound { .. } => "the account is not in the vault any more".to_owned(),
-        error => error.to_string(),
-    })?;
+    let account = vault
+        .get(&AccountId::from_stored(id))
+        .map_err(|error| match error {
+            VaultError::NotFound { .. } => "the account is not in the vault any more".to_owned(),
+            error => error.to_string(),
+        })?;
     match vault.unseal(&account) {
         Ok(unsealed) => {
             let provision = provision(&unsealed);
@@ -212,7 +225,10 @@ impl<'a> Homes<'a> {
             account: &record.account,
             is_source: true,
             owner: self.owner(source_user, record.uid),
-            wish: source_home(&self.state.settings, self.accounts.provision(&record.account)),
+            wish: source_home(
+                &self.state.settings,
+                self.accounts.provision(&record.account),
+            ),
         });
         users.chain(source).collect()
     }
@@ -221,7 +237,10 @@ impl<'a> Homes<'a> {
     fn owner(&self, name: &str, uid: u32) -> Result<Owner, String> {
         match self.group {
             Some(_) => find_owner(self.state, self.system, name, uid),
-            None => Err(format!("the group {} does not exist", self.state.settings.group)),
+            None => Err(format!(
+                "the group {} does not exist",
+                self.state.settings.group
+            )),
         }
     }
 
@@ -238,7 +257,10 @@ impl<'a> Homes<'a> {
                 }
                 Err(problem) => Err(problem.clone()),
             };
-            found.push(Found { report, lacks_shared_keys: false });
+            found.push(Found {
+                report,
+                lacks_shared_keys: false,
+            });
         }
         let processes = HomeProcesses::start(itself)?;
         processes.ask_all(&requests, |place, answer| {
@@ -275,7 +297,12 @@ impl<'a> Homes<'a> {
         }
         let mut common = Common::load(&paths.claude_json())?;
         for (role, found) in roles.iter().zip(found).filter(|(role, _)| !role.is_source) {
-            let Ok(HomeReport { claude_json: Some(current), own_login, .. }) = &found.report else {
+            let Ok(HomeReport {
+                claude_json: Some(current),
+                own_login,
+                ..
+            }) = &found.report
+            else {
                 continue;
             };
             let account = own_login.is_none().then_some(role.account);
@@ -288,7 +315,10 @@ impl<'a> Homes<'a> {
     }
 
     fn facts(&self, role: &Role<'_>, found: Found) -> UserFacts {
-        let Found { report, lacks_shared_keys } = found;
+        let Found {
+            report,
+            lacks_shared_keys,
+        } = found;
         match (report, &role.owner) {
             (Ok(report), Ok(owner)) => UserFacts::Seen {
                 in_group: self.is_member(role.name, owner.gid),

@@ -6,8 +6,8 @@ use model::{LoginState, Timestamp, printable};
 use vault::Attempt;
 
 use super::{
-    AccountReport, AccountState, CredentialReport, DirectoryReport, FailureReport, GroupReport, How,
-    ItemState, KeeperReport, Report, UserReport,
+    AccountReport, AccountState, CredentialReport, DirectoryReport, FailureReport, GroupReport,
+    How, ItemState, KeeperReport, Report, UserReport,
 };
 use crate::home::{Condition, Item, ItemReport};
 use crate::keeper::KeeperStatus;
@@ -100,17 +100,32 @@ pub fn judge(facts: &Facts<'_>) -> Report {
     let users = facts.users.iter().filter_map(|(name, found)| {
         let record = state.users.get(name)?;
         let account = state.account_of(record);
-        let role = Role { name, account, record: Some(record) };
+        let role = Role {
+            name,
+            account,
+            record: Some(record),
+        };
         Some(user(facts, role, found))
     });
     let users: Vec<UserReport> = users.collect();
     let source = facts.source.as_ref().zip(state.source.as_ref());
     let source = source.map(|(found, record)| {
         let (name, account) = (&state.settings.source_user, &record.account);
-        user(facts, Role { name, account, record: None }, found)
+        user(
+            facts,
+            Role {
+                name,
+                account,
+                record: None,
+            },
+            found,
+        )
     });
-    let mut accounts: Vec<AccountReport> =
-        facts.accounts.values().map(|found| account(found, facts.now)).collect();
+    let mut accounts: Vec<AccountReport> = facts
+        .accounts
+        .values()
+        .map(|found| account(found, facts.now))
+        .collect();
     accounts.sort_by(|left, right| left.name.cmp(&right.name));
     let keeper = keeper(facts.keeper.as_ref(), facts.keeper_listens);
     let needs_care = !keeper.running
@@ -139,7 +154,10 @@ pub fn judge(facts: &Facts<'_>) -> Report {
 
 fn keeper(status: Option<&KeeperStatus>, listens: bool) -> KeeperReport {
     let Some(status) = status else {
-        return KeeperReport { listens, ..KeeperReport::default() };
+        return KeeperReport {
+            listens,
+            ..KeeperReport::default()
+        };
     };
     KeeperReport {
         running: true,
@@ -183,9 +201,7 @@ fn account_state(found: &AccountFacts, now: Timestamp) -> (AccountState, Option<
         (AccountKind::Login, LoginState::SignInAgain { reason }) => {
             (AccountState::SignInAgain, Some(reason.clone()))
         }
-        (AccountKind::Login, LoginState::Alive) if ended => {
-            (AccountState::Ended, reason_of(found))
-        }
+        (AccountKind::Login, LoginState::Alive) if ended => (AccountState::Ended, reason_of(found)),
         (AccountKind::Login, LoginState::Alive) if found.attempt.is_some() => {
             (AccountState::Failing, reason_of(found))
         }
@@ -201,7 +217,11 @@ fn user(facts: &Facts<'_>, role: Role<'_>, found: &UserFacts) -> UserReport {
     let account = facts.accounts.get(role.account);
     let (group, items, unseen) = match found {
         UserFacts::Unseen(problem) => (None, Vec::new(), Some(problem.clone())),
-        UserFacts::Seen { in_group, items, lacks_shared_keys } => {
+        UserFacts::Seen {
+            in_group,
+            items,
+            lacks_shared_keys,
+        } => {
             let group = role.record.map(|_| *in_group);
             let row = |report| item(report, role, account, *lacks_shared_keys);
             (group, items.iter().filter_map(row).collect(), None)
@@ -209,7 +229,9 @@ fn user(facts: &Facts<'_>, role: Role<'_>, found: &UserFacts) -> UserReport {
     };
     let trouble = || {
         let troubles = &facts.keeper.as_ref()?.troubles;
-        troubles.get(role.name).map(|trouble| format!("the keeper cannot keep it: {trouble}"))
+        troubles
+            .get(role.name)
+            .map(|trouble| format!("the keeper cannot keep it: {trouble}"))
     };
     let problem = unseen.or_else(trouble);
     let credential = credential(facts, role, account, found);
@@ -258,9 +280,9 @@ fn how(
         return How::Nothing;
     };
     let kind = account.map(|account| &account.kind);
-    let has_own = items.iter().any(|report| {
-        report.item == Item::Credentials && report.found == Condition::OwnLogin
-    });
+    let has_own = items
+        .iter()
+        .any(|report| report.item == Item::Credentials && report.found == Condition::OwnLogin);
     match kind {
         // The client asks for the key before it looks at its own login.
         Some(AccountKind::Key) if role.record.is_some() => How::Key,
@@ -286,7 +308,13 @@ fn item(
     lacks_shared_keys: bool,
 ) -> Option<ItemState> {
     let kind = account.map(|account| &account.kind);
-    let row = |ok, reason| Some(ItemState { path: report.item.path(), ok, reason });
+    let row = |ok, reason| {
+        Some(ItemState {
+            path: report.item.path(),
+            ok,
+            reason,
+        })
+    };
     let starved = report.item == Item::Credentials
         && role.record.is_some()
         && !matches!(kind, Some(AccountKind::Login | AccountKind::Key));
@@ -300,9 +328,10 @@ fn item(
             row(true, Some("none: he is given a key".to_owned()))
         }
         (Condition::Good, _) => row(true, None),
-        (Condition::OwnLogin, _) if kind == Some(&AccountKind::Key) => {
-            row(true, Some("login of his own; his key goes before it".to_owned()))
-        }
+        (Condition::OwnLogin, _) if kind == Some(&AccountKind::Key) => row(
+            true,
+            Some("login of his own; his key goes before it".to_owned()),
+        ),
         (Condition::OwnLogin, _) => row(true, Some(own_login_remark(role.name))),
         (Condition::NotShared, _) if starved => row(false, Some(why_nothing(account))),
         (Condition::NotShared, _) => None,
@@ -332,9 +361,13 @@ fn why_nothing(account: Option<&AccountFacts>) -> String {
 pub(super) fn used_accounts(state: &ServerState, only: Option<&str>) -> BTreeSet<String> {
     let is_wanted = |name: &str| only.is_none_or(|only| only == name);
     let users = state.users.iter().filter(|(name, _)| is_wanted(name));
-    let mut used: BTreeSet<String> =
-        users.map(|(_, record)| state.account_of(record).to_owned()).collect();
-    let source = state.source.iter().filter(|_| is_wanted(&state.settings.source_user));
+    let mut used: BTreeSet<String> = users
+        .map(|(_, record)| state.account_of(record).to_owned())
+        .collect();
+    let source = state
+        .source
+        .iter()
+        .filter(|_| is_wanted(&state.settings.source_user));
     used.extend(source.map(|source| source.account.clone()));
     if only.is_none() {
         used.insert(state.default_account.clone());

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use vault::Attempt;
 
 use super::*;
+use crate::Settings;
 use crate::home::{Condition, Item, ItemReport};
 use crate::keeper::KeeperStatus;
 use crate::settings::CredentialsMode;
 use crate::state::{ServerState, SourceRecord, UserRecord};
-use crate::Settings;
 
 const NOW: i64 = 1_790_000_000_000;
 const HOUR: i64 = 3_600_000;
@@ -28,9 +28,14 @@ fn record(account: Option<&str>) -> UserRecord {
 fn state() -> ServerState {
     let mut state = ServerState::new(Settings::default(), "acc_1".to_owned());
     state.users.insert("usera".to_owned(), record(None));
-    state.users.insert("keyed".to_owned(), record(Some("acc_2")));
-    state.source =
-        Some(SourceRecord { uid: 0, account: "acc_1".to_owned(), joined_group: true });
+    state
+        .users
+        .insert("keyed".to_owned(), record(Some("acc_2")));
+    state.source = Some(SourceRecord {
+        uid: 0,
+        account: "acc_1".to_owned(),
+        joined_group: true,
+    });
     state
 }
 
@@ -59,7 +64,11 @@ fn seen(conditions: &[(Item, Condition)]) -> UserFacts {
     let report = |item| {
         let told = conditions.iter().find(|(told, _)| *told == item);
         let found = told.map_or(Condition::Good, |(_, found)| found.clone());
-        ItemReport { item, found, mended: None }
+        ItemReport {
+            item,
+            found,
+            mended: None,
+        }
     };
     UserFacts::Seen {
         in_group: true,
@@ -69,7 +78,12 @@ fn seen(conditions: &[(Item, Condition)]) -> UserFacts {
 }
 
 fn source() -> UserFacts {
-    let not_shared = [Item::ClaudeJson, Item::Settings, Item::SettingsLocal, Item::Umask];
+    let not_shared = [
+        Item::ClaudeJson,
+        Item::Settings,
+        Item::SettingsLocal,
+        Item::Umask,
+    ];
     seen(&not_shared.map(|item| (item, Condition::NotShared)))
 }
 
@@ -88,7 +102,11 @@ fn facts(state: &ServerState) -> Facts<'_> {
         group_problem: None,
         directory_problem: None,
         accounts: [("acc_1".to_owned(), login()), ("acc_2".to_owned(), key())].into(),
-        users: [("usera".to_owned(), seen(&[])), ("keyed".to_owned(), seen(&[]))].into(),
+        users: [
+            ("usera".to_owned(), seen(&[])),
+            ("keyed".to_owned(), seen(&[])),
+        ]
+        .into(),
         source: Some(source()),
     }
 }
@@ -146,20 +164,38 @@ fn a_server_on_which_all_is_well_is_told_so() {
 #[test]
 fn what_is_wrong_with_an_item_is_told() {
     let wrong = Condition::Wrong("is missing".to_owned());
-    let (user, needs_care) = usera(seen(&[(Item::Umask, wrong.clone()), (Item::Settings, wrong)]));
+    let (user, needs_care) = usera(seen(&[
+        (Item::Umask, wrong.clone()),
+        (Item::Settings, wrong),
+    ]));
     assert!(user.needs_care && needs_care);
     for path in ["umask 002", ".claude/settings.json"] {
         let item = item(&user, path).unwrap();
-        assert_eq!((item.ok, item.reason.as_deref()), (false, Some("is missing")));
+        assert_eq!(
+            (item.ok, item.reason.as_deref()),
+            (false, Some("is missing"))
+        );
     }
 }
 
 #[test]
 fn a_claude_json_without_what_all_have_is_wrong() {
-    let UserFacts::Seen { in_group, items, .. } = seen(&[]) else { unreachable!() };
-    let (user, _) = usera(UserFacts::Seen { in_group, items, lacks_shared_keys: true });
+    let UserFacts::Seen {
+        in_group, items, ..
+    } = seen(&[])
+    else {
+        unreachable!()
+    };
+    let (user, _) = usera(UserFacts::Seen {
+        in_group,
+        items,
+        lacks_shared_keys: true,
+    });
     let item = item(&user, ".claude.json").unwrap();
-    assert_eq!((item.ok, item.reason.as_deref()), (false, Some("lacks shared keys")));
+    assert_eq!(
+        (item.ok, item.reason.as_deref()),
+        (false, Some("lacks shared keys"))
+    );
 }
 
 #[test]
@@ -170,7 +206,8 @@ fn a_login_of_his_own_is_his_affair() {
     assert_eq!(user.credential.account, None);
     let item = item(&user, ".claude/.credentials.json").unwrap();
     assert!(item.ok);
-    let remark = "login of his own; `claude-share server sync --reclaim usera` brings the shared one back";
+    let remark =
+        "login of his own; `claude-share server sync --reclaim usera` brings the shared one back";
     assert_eq!(item.reason.as_deref(), Some(remark));
 }
 
@@ -183,28 +220,48 @@ fn what_is_not_shared_has_no_row() {
 
 #[test]
 fn who_cannot_be_looked_at_says_why_and_claims_nothing() {
-    let (user, needs_care) = usera(UserFacts::Unseen("the Linux user does not exist any more".to_owned()));
+    let (user, needs_care) = usera(UserFacts::Unseen(
+        "the Linux user does not exist any more".to_owned(),
+    ));
     assert!(user.needs_care && needs_care);
     assert_eq!((user.group, user.items.len()), (None, 0));
-    assert_eq!(user.problem.as_deref(), Some("the Linux user does not exist any more"));
+    assert_eq!(
+        user.problem.as_deref(),
+        Some("the Linux user does not exist any more")
+    );
     assert_eq!(user.credential.how, How::Nothing);
 }
 
 #[test]
 fn who_is_not_in_the_group_needs_care() {
-    let UserFacts::Seen { items, .. } = seen(&[]) else { unreachable!() };
-    let (user, _) = usera(UserFacts::Seen { in_group: false, items, lacks_shared_keys: false });
+    let UserFacts::Seen { items, .. } = seen(&[]) else {
+        unreachable!()
+    };
+    let (user, _) = usera(UserFacts::Seen {
+        in_group: false,
+        items,
+        lacks_shared_keys: false,
+    });
     assert_eq!((user.group, user.needs_care), (Some(false), true));
 }
 
 #[test]
 fn an_account_with_nothing_in_it_leaves_its_users_with_nothing() {
     let state = state();
-    for kind in [AccountKind::Nothing, AccountKind::Unusable("it is damaged".to_owned())] {
+    for kind in [
+        AccountKind::Nothing,
+        AccountKind::Unusable("it is damaged".to_owned()),
+    ] {
         let mut facts = facts(&state);
         let not_shared = seen(&[(Item::Credentials, Condition::NotShared)]);
         facts.users = [("usera".to_owned(), not_shared)].into();
-        facts.accounts.insert("acc_1".to_owned(), AccountFacts { kind: kind.clone(), ..login() });
+        facts.accounts.insert(
+            "acc_1".to_owned(),
+            AccountFacts {
+                kind: kind.clone(),
+                ..login()
+            },
+        );
         let report = judge(&facts);
         let user = &report.users[0];
         assert_eq!(user.credential.how, How::Nothing, "{kind:?}");
@@ -225,21 +282,56 @@ fn a_token_that_has_ended_and_failures_need_care() {
         retry_at: Timestamp::from_millis(NOW + 5),
         reason: "down".to_owned(),
     });
-    let again = LoginState::SignInAgain { reason: "refused".to_owned() };
+    let again = LoginState::SignInAgain {
+        reason: "refused".to_owned(),
+    };
     for (found, expected) in [
-        (AccountFacts { expires_at: ended, ..login() }, AccountState::Ended),
-        (AccountFacts { attempt: attempt.clone(), ..login() }, AccountState::Failing),
-        (AccountFacts { expires_at: ended, attempt, ..login() }, AccountState::Ended),
-        (AccountFacts { state: again, ..login() }, AccountState::SignInAgain),
+        (
+            AccountFacts {
+                expires_at: ended,
+                ..login()
+            },
+            AccountState::Ended,
+        ),
+        (
+            AccountFacts {
+                attempt: attempt.clone(),
+                ..login()
+            },
+            AccountState::Failing,
+        ),
+        (
+            AccountFacts {
+                expires_at: ended,
+                attempt,
+                ..login()
+            },
+            AccountState::Ended,
+        ),
+        (
+            AccountFacts {
+                state: again,
+                ..login()
+            },
+            AccountState::SignInAgain,
+        ),
     ] {
         let is_over = found.expires_at == ended;
         let mut facts = facts(&state);
         facts.accounts.insert("acc_1".to_owned(), found);
         let report = judge(&facts);
-        let account = report.accounts.iter().find(|account| account.name == "team").unwrap();
+        let account = report
+            .accounts
+            .iter()
+            .find(|account| account.name == "team")
+            .unwrap();
         assert_eq!(account.state, expected);
         assert!(account.needs_care && report.needs_care);
-        let user = report.users.iter().find(|user| user.name == "usera").unwrap();
+        let user = report
+            .users
+            .iter()
+            .find(|user| user.name == "usera")
+            .unwrap();
         assert_eq!(user.credential.seconds_left == Some(0), is_over);
         assert_eq!(user.needs_care, is_over);
     }
@@ -249,15 +341,26 @@ fn a_token_that_has_ended_and_failures_need_care() {
 fn in_link_mode_only_the_default_account_is_linked() {
     let mut state = state();
     state.settings.credentials = CredentialsMode::Link;
-    state.users.insert("other".to_owned(), record(Some("acc_3")));
+    state
+        .users
+        .insert("other".to_owned(), record(Some("acc_3")));
     let mut facts = facts(&state);
     facts.accounts.insert("acc_3".to_owned(), login());
     facts.users.insert("other".to_owned(), seen(&[]));
     let report = judge(&facts);
     let how = |name: &str| {
-        report.users.iter().find(|user| user.name == name).unwrap().credential.how
+        report
+            .users
+            .iter()
+            .find(|user| user.name == name)
+            .unwrap()
+            .credential
+            .how
     };
-    assert_eq!((how("usera"), how("other"), how("keyed")), (How::Link, How::View, How::Key));
+    assert_eq!(
+        (how("usera"), how("other"), how("keyed")),
+        (How::Link, How::View, How::Key)
+    );
     assert_eq!(report.source.unwrap().credential.how, How::View);
 }
 
@@ -270,7 +373,9 @@ fn what_the_server_lacks_needs_care() {
         |facts| facts.directory_problem = Some("is missing".to_owned()),
         |facts| {
             let keeper = facts.keeper.as_mut().unwrap();
-            keeper.troubles.insert("usera".to_owned(), "his disk is full".to_owned());
+            keeper
+                .troubles
+                .insert("usera".to_owned(), "his disk is full".to_owned());
         },
     ];
     for break_it in cases {
@@ -284,7 +389,11 @@ fn what_the_server_lacks_needs_care() {
 #[test]
 fn the_accounts_of_one_user_alone_are_looked_at() {
     let state = state();
-    let used = |only| judge::used_accounts(&state, only).into_iter().collect::<Vec<_>>();
+    let used = |only| {
+        judge::used_accounts(&state, only)
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(used(None), ["acc_1", "acc_2"]);
     assert_eq!(used(Some("keyed")), ["acc_2"]);
     assert_eq!(used(Some("root")), ["acc_1"]);

@@ -11,9 +11,17 @@ const MOST_EXPOSURE: f32 = 3.0;
 fn unit() -> String {
     let writable = writable(
         Path::new("/shared/claude-share"),
-        [Path::new("/home/usera"), Path::new("/home/userb"), Path::new("/root")],
+        [
+            Path::new("/home/usera"),
+            Path::new("/home/userb"),
+            Path::new("/root"),
+        ],
     );
-    unit_text(Path::new("/usr/local/bin/claude-share"), &ServerPaths::documented(), &writable)
+    unit_text(
+        Path::new("/usr/local/bin/claude-share"),
+        &ServerPaths::documented(),
+        &writable,
+    )
 }
 
 /// `systemd-analyze`, or `None` after a skip.
@@ -22,9 +30,17 @@ fn analyze(arguments: &[&str], unit: &Path) -> Option<(bool, String)> {
         skip("there is no systemd-analyze here");
         return None;
     };
-    let ran = Command::new(program).args(arguments).arg(unit).env("PAGER", "").output().unwrap();
+    let ran = Command::new(program)
+        .args(arguments)
+        .arg(unit)
+        .env("PAGER", "")
+        .output()
+        .unwrap();
     let text = [ran.stdout, ran.stderr].concat();
-    Some((ran.status.success(), String::from_utf8_lossy(&text).into_owned()))
+    Some((
+        ran.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    ))
 }
 
 #[test]
@@ -40,7 +56,10 @@ fn the_unit_starts_the_keeper_and_lets_it_write_where_it_has_to() {
         "ReadWritePaths=-\"/shared/claude-share\"",
         "WantedBy=multi-user.target",
     ] {
-        assert!(unit.lines().any(|found| found == line), "{line} is not in\n{unit}");
+        assert!(
+            unit.lines().any(|found| found == line),
+            "{line} is not in\n{unit}"
+        );
     }
     assert_eq!(unit.matches("ReadWritePaths").count(), 5, "{unit}");
 }
@@ -55,9 +74,16 @@ fn no_home_opens_everything() {
 #[test]
 fn a_path_is_one_word_whatever_is_in_it() {
     let odd = Path::new("/a b/%h\\\"$X/\n[Service]/é");
-    assert_eq!(quoted(odd), "\"/a b/%%h\\\\\\\"$X/\\x0a[Service]/\\xc3\\xa9\"");
+    assert_eq!(
+        quoted(odd),
+        "\"/a b/%%h\\\\\\\"$X/\\x0a[Service]/\\xc3\\xa9\""
+    );
     let unit = unit_text(odd, &ServerPaths::documented(), &[odd.to_owned()]);
-    assert!(unit.contains("ExecStart=\"/a b/%%h\\\\\\\"$$X/\\x0a[Service]/\\xc3\\xa9\" server keeper\n"));
+    assert!(
+        unit.contains(
+            "ExecStart=\"/a b/%%h\\\\\\\"$$X/\\x0a[Service]/\\xc3\\xa9\" server keeper\n"
+        )
+    );
     assert_eq!(unit.lines().filter(|line| line.starts_with('[')).count(), 3);
 }
 
@@ -83,8 +109,17 @@ fn the_keeper_is_as_little_exposed_as_it_can_be() {
     let Some((_, said)) = analyze(&["security", "--offline=true", "--no-pager"], &path) else {
         return;
     };
-    let overall = said.lines().find(|line| line.contains("Overall exposure level"));
-    let number = |line: &str| line.rsplit_once(": ")?.1.split(' ').next()?.parse::<f32>().ok();
+    let overall = said
+        .lines()
+        .find(|line| line.contains("Overall exposure level"));
+    let number = |line: &str| {
+        line.rsplit_once(": ")?
+            .1
+            .split(' ')
+            .next()?
+            .parse::<f32>()
+            .ok()
+    };
     let exposure = overall.and_then(number).unwrap_or_else(|| panic!("{said}"));
     assert!(exposure < MOST_EXPOSURE, "{said}");
 }

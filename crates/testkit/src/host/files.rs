@@ -140,8 +140,12 @@ impl Host {
         self.lasting_mounts.lock().unwrap().push(at.to_owned());
     }
 
-    /// On a thread of its own, which sees the machine's files and can be no other's again.
-    fn in_mounts<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
+    /// Does `body` on a thread of its own, which sees the machine's files: for a library that takes a path and follows links
+    /// itself. Network, processes and users are the outer machine's.
+    ///
+    /// # Panics
+    /// When `body` does.
+    pub fn in_mounts<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
         let space = File::open(format!("/proc/{}/ns/mnt", self.pid())).expect("its mounts");
         thread::scope(|scope| {
             let inside = scope.spawn(|| {
@@ -152,7 +156,7 @@ impl Host {
             });
             inside
                 .join()
-                .expect("what was done in the machine's mounts")
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 

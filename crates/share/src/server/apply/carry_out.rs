@@ -7,8 +7,8 @@ use vault::{NoPassphrase, Vault};
 use super::{Event, Machine, record};
 use crate::claude_json::Common;
 use crate::config::ConfigFile;
-use crate::desired::{Provision, key_command};
-use crate::home::{Condition, HomeReport, Item, Owner, Task};
+use crate::desired::Provision;
+use crate::home::{Item, Owner};
 use crate::name::{GroupName, UserName};
 use crate::server::shared_tree::{self, TreeChanges, TreeWish};
 use crate::server::step::{Change, Step};
@@ -23,8 +23,12 @@ pub(super) enum Undo {
     Step(Step),
     Tree(PathBuf, TreeChanges),
     State(Option<Box<ServerState>>),
-    Config(PathBuf, Option<Vec<u8>>),
+    /// A file as it was, with its mode.
+    File { path: PathBuf, before: Option<Vec<u8>>, mode: u32 },
+    /// An account that was made for the source user's login.
     Account(String),
+    /// A vault that was made for it.
+    Vault(PathBuf),
 }
 
 /// A plan being carried out.
@@ -34,7 +38,7 @@ pub(super) struct Work<'a> {
     /// In the order in which it was done.
     pub(super) done: Vec<Undo>,
     lines: Vec<String>,
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Work<'a> {
@@ -75,13 +79,18 @@ impl<'a> Work<'a> {
             Step::AuthorizeKey { user, key } => self.authorize_key(user, key)?,
             Step::DeleteUser(user) => tools.delete_user(user, true)?,
             Step::TakeLogin { source, settings, account } => self.take_login(source, settings, account)?,
-            Step::SetUpHome { user, reclaim, .. } => self.set_up_home(user, *reclaim)?,
-            Step::SetUpSource { user, reclaim } => self.set_up_source(user, *reclaim)?,
+            Step::SetUpHome { user, reclaim, is_new, .. } => {
+                self.set_up_home(user, *reclaim, *is_new)?;
+            }
+            Step::SetUpSource { user, reclaim, is_new } => {
+                self.set_up_source(user, *reclaim, *is_new)?;
+            }
             Step::TakeBackHome(user) => self.take_back_home(user)?,
             Step::GiveBackLogin(user) => self.give_back_login(user)?,
             Step::Record(change) => self.record(change)?,
             Step::WriteConfig { path, settings, users } => self.write_config(path, settings, users)?,
-            Step::RemoveConfig(path) | Step::RemoveState(path) => remove_file(path)?,
+            Step::RemoveConfig(path) => remove_config(path)?,
+            Step::RemoveState(path) => remove_file(path)?,
             Step::DeleteVault(path) => delete_vault(path)?,
             Step::InstallUnit { text, .. } => {
                 systemd::install(paths, text)?;
@@ -158,136 +167,17 @@ impl<'a> Work<'a> {
         account: &str,
     ) -> Result<(), ShareError> {
         let owner = self.owner(source, settings)?;
+        let paths = self.machine.paths;
+        if !paths.vault().exists() {
+            self.done.push(Undo::Vault(paths.vault().directory().to_owned()));
+        }
+        let common = paths.claude_json();
+        let before = std::fs::read(&common).ok();
+        self.done.push(Undo::File { path: common, before, mode: 0o600 });
         if take_login::take(self.machine, settings, &owner, account)?.added {
             self.done.push(Undo::Account(account.to_owned()));
         }
         Ok(())
-    }
-
-    fn set_up_home(&mut self, user: &UserName, reclaim: bool) -> Result<(), ShareError> {
-        let state = self.state()?.clone();
-        let Some(record) = state.users.get(user.as_str()) else {
-            return Err(home_error(user, "is not managed"));
-        };
-        let owner = self.owner(user, &state.settings)?;
-        if owner.uid != record.uid {
-            return Err(home_error(user, "belongs to another user by now"));
-        }
-        let provision = self.provision(state.account_of(record))?;
-        let key_command = key_command(self.machine.program);
-        let wish = homes::managed_wish(&state, record, &provision, &key_command);
-        let task = Task::Mend { reclaim: None, reclaim_any: reclaim };
-        let shared = &state.settings.shared_directory;
-        let request = homes::request(&owner, shared, wish, task, self.machine.stamp);
-        let report = self.machine.processes.ask(&owner, &request)?;
-        // Rolled back even if only half of it could be done.
-        self.done.push(Undo::Step(Step::SetUpHome {
-            user: user.clone(),
-            wrong: Vec::new(),
-            reclaim,
-            is_new: true,
-        }));
-        self.remember_originals(user, &report)?;
-        self.note_home(user, &report);
-        match homes::failures(&report).as_slice() {
-            [] => Ok(()),
-            failures => Err(home_error(user, &failures.join("; "))),
-        }
-    }
-
-    /// The first backup of an item is what the user had before us.
-    fn remember_originals(&mut self, user: &UserName, report: &HomeReport) -> Result<(), ShareError> {
-        let made = homes::backups(report);
-        let mut state = self.state()?.clone();
-        let Some(record) = state.users.get_mut(user.as_str()) else {
-            return Ok(());
-        };
-        let before = record.originals.len();
-        for (item, backup) in made {
-            record.originals.entry(item).or_insert(backup);
-        }
-        if record.originals.len() != before {
-            state.store(&self.machine.paths.state())?;
-            self.state = Some(state);
-        }
-        Ok(())
-    }
-
-    fn note_home(&mut self, user: &UserName, report: &HomeReport) {
-        for (item, backup) in homes::backups(report) {
-            let path = item.path();
-            self.notes.push(format!("what {user} had at ~/{path} is kept beside it as {backup}"));
-        }
-        let own = report.items.iter().any(|item| {
-            item.found == Condition::OwnLogin && item.mended.is_none()
-        });
-        if own && report.own_login.is_some() {
-            self.notes.push(format!(
-                "{user} has a login of his own, which stays; to replace it: claude-share server sync --reclaim {user}"
-            ));
-        }
-    }
-
-    fn set_up_source(&mut self, user: &UserName, reclaim: bool) -> Result<(), ShareError> {
-        let state = self.state()?.clone();
-        let Some(source) = &state.source else {
-            return Ok(());
-        };
-        let owner = self.owner(user, &state.settings)?;
-        self.done.push(Undo::Step(Step::SetUpSource { user: user.clone(), reclaim }));
-        let report =
-            take_login::set_up_source(self.machine, &state.settings, &owner, &source.account, reclaim)?;
-        if homes::has_own_login(&report) {
-            self.notes.push(format!(
-                "{user} has another login by now, which stays; to replace it: claude-share server sync --reclaim {user}"
-            ));
-        }
-        match homes::failures(&report).as_slice() {
-            [] => Ok(()),
-            failures => Err(home_error(user, &failures.join("; "))),
-        }
-    }
-
-    pub(super) fn take_back_home(&mut self, user: &UserName) -> Result<(), ShareError> {
-        let state = self.state()?.clone();
-        let Some(record) = state.users.get(user.as_str()) else {
-            return Ok(());
-        };
-        let owner = self.owner(user, &state.settings)?;
-        let provision = self.provision(state.account_of(record)).unwrap_or(Provision::Nothing);
-        let key_command = key_command(self.machine.program);
-        let wish = homes::managed_wish(&state, record, &provision, &key_command);
-        let task = Task::TakeBack { originals: record.originals.clone(), login: None };
-        let shared = &state.settings.shared_directory;
-        let request = homes::request(&owner, shared, wish, task, self.machine.stamp);
-        let report = self.machine.processes.ask(&owner, &request)?;
-        self.note_home(user, &report);
-        match homes::failures(&report).as_slice() {
-            [] => Ok(()),
-            failures => Err(home_error(user, &failures.join("; "))),
-        }
-    }
-
-    pub(super) fn give_back_login(&mut self, user: &UserName) -> Result<(), ShareError> {
-        let state = self.state()?.clone();
-        let Some(source) = &state.source else {
-            return Ok(());
-        };
-        let owner = self.owner(user, &state.settings)?;
-        let report = take_login::give_back(self.machine, &state.settings, &owner, &source.account)?;
-        match homes::failures(&report).as_slice() {
-            [] => Ok(()),
-            failures => Err(home_error(user, &failures.join("; "))),
-        }
-    }
-
-    fn authorize_key(&mut self, user: &UserName, key: &str) -> Result<(), ShareError> {
-        let settings = self.settings()?.clone();
-        let owner = self.owner(user, &settings)?;
-        let task = Task::AuthorizeKey { key: key.to_owned() };
-        let shared = &settings.shared_directory;
-        let request = homes::request(&owner, shared, homes::no_wish(), task, self.machine.stamp);
-        self.machine.processes.ask(&owner, &request).map(drop)
     }
 
     fn record(&mut self, change: &Change) -> Result<(), ShareError> {
@@ -335,8 +225,9 @@ impl<'a> Work<'a> {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory);
             made.map_err(ShareError::system(format!("make {}", directory.display())))?;
         }
-        self.done.push(Undo::Config(path.to_owned(), before));
-        file.store()
+        file.store()?;
+        self.done.push(Undo::File { path: path.to_owned(), before, mode: 0o644 });
+        Ok(())
     }
 
     pub(super) fn provision(&self, account_id: &str) -> Result<Provision, ShareError> {
@@ -345,11 +236,11 @@ impl<'a> Work<'a> {
         Ok(vault_accounts::provision(&vault, &account))
     }
 
-    fn state(&self) -> Result<&ServerState, ShareError> {
+    pub(super) fn state(&self) -> Result<&ServerState, ShareError> {
         self.state.as_ref().ok_or_else(|| ShareError::Name("this server is not set up".to_owned()))
     }
 
-    fn settings(&self) -> Result<&Settings, ShareError> {
+    pub(super) fn settings(&self) -> Result<&Settings, ShareError> {
         Ok(&self.state()?.settings)
     }
 
@@ -389,6 +280,15 @@ fn remove_file(path: &Path) -> Result<(), ShareError> {
     }
 }
 
+fn remove_config(path: &Path) -> Result<(), ShareError> {
+    remove_file(path)?;
+    if let Some(directory) = path.parent() {
+        // It stays if somebody has put something else there.
+        drop(std::fs::remove_dir(directory));
+    }
+    Ok(())
+}
+
 fn delete_vault(path: &Path) -> Result<(), ShareError> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -396,7 +296,7 @@ fn delete_vault(path: &Path) -> Result<(), ShareError> {
     }
 }
 
-fn home_error(user: &UserName, problem: &str) -> ShareError {
+pub(super) fn home_error(user: &UserName, problem: &str) -> ShareError {
     ShareError::Home {
         user: user.to_string(),
         problem: problem.to_owned(),

@@ -39,7 +39,12 @@ pub(super) fn changed(
                 joined_group: *joined_group,
                 originals: Default::default(),
             };
-            state.users.insert(user.to_string(), record);
+            state.joining.insert(user.to_string(), record);
+        }
+        Change::SetUp(user) => {
+            if let Some(record) = state.joining.remove(user.as_str()) {
+                state.users.insert(user.to_string(), record);
+            }
         }
         Change::Joined(user) => {
             if let Some(record) = state.users.get_mut(user.as_str()) {
@@ -52,7 +57,17 @@ pub(super) fn changed(
                 record.account = id;
             }
         }
-        Change::Forget(user) => drop(state.users.remove(user.as_str())),
+        Change::Leaving(user) => {
+            let joining = state.joining.remove(user.as_str());
+            if let Some(record) = state.users.remove(user.as_str()).or(joining) {
+                state.leaving.insert(user.to_string(), record);
+            }
+        }
+        Change::Forget(user) => {
+            state.users.remove(user.as_str());
+            state.joining.remove(user.as_str());
+            state.leaving.remove(user.as_str());
+        }
     }
     Ok(state)
 }

@@ -22,12 +22,13 @@ pub fn plan_assign(facts: &Facts, user: &UserName, account: Option<&str>) -> Res
     let wanted = account.map(|name| required_account(facts, name)).transpose()?;
     let mut builder = Builder::new(facts)?;
     if record.account.as_deref() == wanted.map(|account| account.id.as_str()) {
-        return Ok(builder.plan(OnFailure::RollBack));
+        return Ok(builder.plan(OnFailure::Stop));
     }
     builder.push(Step::Record(Change::Assign {
         user: user.clone(),
         account: wanted.map(|account| account.name.clone()),
     }));
+    builder.tell_keeper();
     if facts.users.get(user.as_str()).is_some_and(|known| known.uid == record.uid) {
         builder.push(Step::SetUpHome {
             user: user.clone(),
@@ -37,5 +38,5 @@ pub fn plan_assign(facts: &Facts, user: &UserName, account: Option<&str>) -> Res
         });
     }
     builder.keeper();
-    Ok(builder.plan(OnFailure::RollBack))
+    Ok(builder.plan(OnFailure::Stop))
 }

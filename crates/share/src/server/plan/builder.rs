@@ -8,7 +8,7 @@ use crate::server::facts::Facts;
 use crate::server::homes;
 use crate::server::step::{Change, Step};
 use crate::server::vault_accounts::AccountFacts;
-use crate::state::ServerState;
+use crate::state::{ServerState, UserRecord};
 
 /// A plan in the making.
 pub(super) struct Builder<'a> {
@@ -91,10 +91,14 @@ impl<'a> Builder<'a> {
     pub(super) fn user(&mut self, new: &NewUser) -> Result<(), Refusal> {
         let user = &new.name;
         let known = self.facts.users.get(user.as_str());
-        let record = self.facts.state.as_ref().and_then(|state| state.users.get(user.as_str()));
+        let state = self.facts.state.as_ref();
+        let record = state.and_then(|state| state.record(user.as_str()));
         if user.as_str() == "root" || known.is_some_and(|known| known.uid == 0) {
             return Err(Refusal::input(
-                format!("{user} is root and cannot be a managed user"),
+                match user.as_str() {
+                    "root" => "root cannot be a managed user".to_owned(),
+                    user => format!("{user} is root by another name, and cannot be a managed user"),
+                },
                 "Give another user.",
             ));
         }
@@ -105,7 +109,11 @@ impl<'a> Builder<'a> {
             ));
         }
         match (record, known) {
-            (Some(record), Some(known)) if record.uid == known.uid => return Ok(()),
+            (Some(record), Some(known)) if record.uid == known.uid => {
+                // An earlier command may not have come to its end.
+                self.finish(user);
+                return Ok(());
+            }
             (Some(_), _) => {
                 return Err(Refusal::conflict(
                     format!("the managed user {user} is gone, or another one by now"),
@@ -151,12 +159,26 @@ impl<'a> Builder<'a> {
             reclaim: false,
             is_new: true,
         });
+        self.push(Step::Record(Change::SetUp(user.clone())));
         if let Some(key) = &new.key {
             let (user, key) = (user.clone(), key.clone());
             self.push(Step::AuthorizeKey { user, key });
         }
         self.news_for_keeper = true;
         Ok(())
+    }
+
+    /// Sets up a user of whom that was begun.
+    pub(super) fn finish(&mut self, user: &UserName) {
+        let state = self.facts.state.as_ref();
+        if !state.is_some_and(|state| state.joining.contains_key(user.as_str())) {
+            return;
+        }
+        self.join(user);
+        let (user, wrong) = (user.clone(), Vec::new());
+        self.push(Step::SetUpHome { user: user.clone(), wrong, reclaim: false, is_new: true });
+        self.push(Step::Record(Change::SetUp(user)));
+        self.news_for_keeper = true;
     }
 
     /// Puts a managed user right.
@@ -197,7 +219,7 @@ impl<'a> Builder<'a> {
         let is_vaults = account.is_some_and(|account| account.is_sources);
         let (wrong, has_own) = self.found(&source);
         if !wrong.is_empty() || (has_own && (is_vaults || reclaim)) {
-            self.push(Step::SetUpSource { user: source, reclaim });
+            self.push(Step::SetUpSource { user: source, reclaim, is_new: false });
         }
         Ok(())
     }
@@ -229,22 +251,48 @@ impl<'a> Builder<'a> {
             });
         } else if !keeper.is_running {
             self.push(Step::StartKeeper);
-        } else if self.news_for_keeper || !self.steps.is_empty() {
+        } else if self.news_for_keeper {
             self.push(Step::ReloadKeeper);
         }
+    }
+
+    /// Before homes are changed that a keeper already looks after: it would put back what it knows.
+    pub(super) fn tell_keeper(&mut self) {
+        if self.facts.keeper.is_running {
+            self.push(Step::ReloadKeeper);
+        }
+    }
+
+    /// Takes a user off: the keeper lets go of his home first.
+    pub(super) fn take_off(&mut self, user: &UserName, record: &UserRecord) {
+        let known = self.facts.users.get(user.as_str());
+        if let Some(known) = known.filter(|known| known.uid == record.uid) {
+            self.push(Step::Record(Change::Leaving(user.clone())));
+            self.tell_keeper();
+            if known.has_home {
+                self.push(Step::TakeBackHome(user.clone()));
+            }
+            if record.joined_group && known.in_group {
+                let group = self.group_name();
+                self.push(Step::LeaveGroup { user: user.clone(), group });
+            }
+        }
+        self.push(Step::Record(Change::Forget(user.clone())));
     }
 
     /// The managed users after the steps so far, as the config file lists them.
     pub(super) fn managed_users(&self) -> Result<Vec<UserName>, Refusal> {
         let state = self.facts.state.as_ref();
         let mut users = Vec::new();
-        for user in state.iter().flat_map(|state| state.users.keys()) {
+        for user in state.iter().flat_map(|state| state.users.keys().chain(state.joining.keys())) {
             users.push(name(UserName::parse_existing(user))?);
         }
         for step in &self.steps {
             match step {
                 Step::Record(Change::User { user, .. }) => users.push(user.clone()),
-                Step::Record(Change::Forget(user)) => users.retain(|other| other != user),
+                Step::Record(Change::Forget(user) | Change::Leaving(user)) => {
+                    users.retain(|other| other != user);
+                }
                 _ => {}
             }
         }

@@ -61,7 +61,7 @@ fn plan_new(facts: &Facts, request: &InitRequest) -> Result<Plan, Refusal> {
     let managed = builder.managed_users()?;
     builder.config(&managed)?;
     if takes {
-        builder.push(Step::SetUpSource { user: source, reclaim: false });
+        builder.push(Step::SetUpSource { user: source, reclaim: false, is_new: true });
     }
     builder.exposed_login();
     builder.keeper();
@@ -154,10 +154,8 @@ fn plan_again(facts: &Facts, state: &ServerState, request: &InitRequest) -> Resu
     let mut builder = Builder::new(facts)?;
     super::sync::mend(&mut builder, state, None)?;
     for user in &request.users {
-        let managed = state.users.contains_key(user.name.as_str());
-        match managed {
-            true => {}
-            false => builder.user(user)?,
+        if state.record(user.name.as_str()).is_none() {
+            builder.user(user)?;
         }
     }
     let managed = builder.managed_users()?;

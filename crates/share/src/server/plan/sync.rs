@@ -27,10 +27,11 @@ pub fn plan_sync(facts: &Facts, request: &SyncRequest) -> Result<Plan, Refusal> 
     }
     if facts.settings != state.settings {
         builder.push(Step::Record(Change::Settings(facts.settings.clone())));
+        builder.tell_keeper();
     }
     mend(&mut builder, state, request.reclaim.as_ref())?;
     for user in facts.named_users.iter().flatten() {
-        if !state.users.contains_key(user.as_str()) {
+        if state.record(user.as_str()).is_none() {
             builder.user(&NewUser {
                 name: user.clone(),
                 password: Password::AsItIs,
@@ -59,6 +60,16 @@ pub(super) fn mend(
         builder.join(&source);
     }
     builder.tree();
+    for (user, record) in &state.leaving {
+        let user = UserName::parse_existing(user)
+            .map_err(|error| Refusal::input(error.to_string(), "The record of this server is damaged."))?;
+        builder.take_off(&user, record);
+    }
+    for user in state.joining.keys() {
+        let user = UserName::parse_existing(user)
+            .map_err(|error| Refusal::input(error.to_string(), "The record of this server is damaged."))?;
+        builder.finish(&user);
+    }
     for user in state.users.keys() {
         let user = UserName::parse_existing(user)
             .map_err(|error| Refusal::input(error.to_string(), "The record of this server is damaged."))?;

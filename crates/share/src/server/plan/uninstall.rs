@@ -2,11 +2,10 @@
 
 use super::builder::{Builder, state};
 use super::refusal::Refusal;
-use super::users::leave_group;
 use super::{OnFailure, Plan};
 use crate::name::UserName;
 use crate::server::facts::Facts;
-use crate::server::step::Step;
+use crate::server::step::{Change, Step};
 
 /// Plans to leave the server. The vault stays unless it is to go.
 ///
@@ -22,12 +21,17 @@ pub fn plan_uninstall(facts: &Facts, delete_vault: bool) -> Result<Plan, Refusal
     if facts.keeper.is_running {
         builder.push(Step::StopKeeper);
     }
-    for (user, record) in &state.users {
+    for (user, record) in state.users.iter().chain(&state.joining).chain(&state.leaving) {
         let user = parsed(user)?;
-        if facts.users.get(user.as_str()).is_some_and(|known| known.uid == record.uid) {
-            builder.push(Step::TakeBackHome(user.clone()));
+        let known = facts.users.get(user.as_str()).filter(|known| known.uid == record.uid);
+        if let Some(known) = known {
+            if known.has_home {
+                builder.push(Step::TakeBackHome(user.clone()));
+            }
             leave_group(&mut builder, &user, record.joined_group);
         }
+        // So that a second `uninstall` finds those alone whose homes could not be worked on.
+        builder.push(Step::Record(Change::Forget(user)));
     }
     let source_name = parsed(&state.settings.source_user)?;
     if let Some(source) = &state.source
@@ -54,4 +58,13 @@ pub fn plan_uninstall(facts: &Facts, delete_vault: bool) -> Result<Plan, Refusal
 fn parsed(name: &str) -> Result<UserName, Refusal> {
     UserName::parse_existing(name)
         .map_err(|error| Refusal::input(error.to_string(), "The record of this server is damaged."))
+}
+
+/// Takes a user out of the group if we put him into it.
+fn leave_group(builder: &mut Builder<'_>, user: &UserName, joined: bool) {
+    let known = builder.facts.users.get(user.as_str());
+    if joined && known.is_some_and(|known| known.in_group) {
+        let group = builder.group_name();
+        builder.push(Step::LeaveGroup { user: user.clone(), group });
+    }
 }

@@ -4,7 +4,7 @@ use super::builder::{Builder, required_account, state};
 use super::refusal::Refusal;
 use super::{NewUser, OnFailure, Plan, RemoveRequest};
 use crate::server::facts::Facts;
-use crate::server::step::{Change, Step};
+use crate::server::step::Step;
 
 /// Plans to make somebody a managed user.
 ///
@@ -35,7 +35,7 @@ pub fn plan_add_user(facts: &Facts, user: &NewUser) -> Result<Plan, Refusal> {
 pub fn plan_remove_user(facts: &Facts, request: &RemoveRequest) -> Result<Plan, Refusal> {
     let state = state(facts)?;
     let user = &request.user;
-    let Some(record) = state.users.get(user.as_str()) else {
+    let Some(record) = state.record(user.as_str()) else {
         return Err(Refusal::not_found(
             format!("{user} is not a managed user"),
             match state.users.keys().cloned().collect::<Vec<_>>().as_slice() {
@@ -60,27 +60,12 @@ pub fn plan_remove_user(facts: &Facts, request: &RemoveRequest) -> Result<Plan, 
         }
     }
     let mut builder = Builder::new(facts)?;
-    if known.is_some() {
-        builder.push(Step::TakeBackHome(user.clone()));
-        leave_group(&mut builder, user, record.joined_group);
-    }
-    builder.push(Step::Record(Change::Forget(user.clone())));
+    builder.take_off(user, record);
     let managed = builder.managed_users()?;
     builder.config(&managed)?;
-    if facts.keeper.is_running {
-        builder.push(Step::ReloadKeeper);
-    }
+    builder.tell_keeper();
     if request.delete && known.is_some() {
         builder.push(Step::DeleteUser(user.clone()));
     }
     Ok(builder.plan(OnFailure::Stop))
-}
-
-/// Takes a user out of the group if we put him into it.
-pub(super) fn leave_group(builder: &mut Builder<'_>, user: &crate::name::UserName, joined: bool) {
-    let known = builder.facts.users.get(user.as_str());
-    if joined && known.is_some_and(|known| known.in_group) {
-        let group = builder.group_name();
-        builder.push(Step::LeaveGroup { user: user.clone(), group });
-    }
 }
