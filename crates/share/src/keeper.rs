@@ -41,6 +41,7 @@ use crate::{ServerPaths, ShareError};
 use accounts::Accounts;
 use callers::Callers;
 use changes::{Change, Changes, Place};
+use own_login::Told;
 use protocol::{KeyAnswer, Request};
 use users::{Role, Users};
 
@@ -78,6 +79,7 @@ pub struct Keeper {
     common: Common,
     /// Whether `common` has changed since it was stored.
     common_is_new: bool,
+    common_stored_at: Instant,
     /// Logins taken over from users that have yet to prove themselves, by account.
     provisional: BTreeMap<String, Provisional>,
     vault_changed: bool,
@@ -164,6 +166,7 @@ impl Keeper {
             users: Users::new(),
             common,
             common_is_new: false,
+            common_stored_at: Instant::now(),
             provisional: BTreeMap::new(),
             vault_changed: true,
             vault_read_at: Instant::now(),
@@ -190,6 +193,10 @@ impl Keeper {
             let due = self.keep_logins();
             self.start_jobs();
             self.hand_out_patches();
+            let due = match self.common_is_new {
+                true => due.min(self.store_common_at_leisure()),
+                false => due,
+            };
             self.wait(due)?;
         }
         notify::notify(self.options.notify.as_deref(), "STOPPING=1");
@@ -221,6 +228,7 @@ impl Keeper {
         let gone = self.users.replace(wanted, Instant::now());
         for name in gone {
             self.changes.forget(&name);
+            self.common_is_new |= self.common.remove_user(&name);
         }
         if self.state.settings.credentials == CredentialsMode::Link {
             let shared = &self.state.settings.shared_directory;
@@ -340,7 +348,8 @@ impl Keeper {
         let shared = self.state.settings.shared_directory.clone();
         if let Some(document) = shared_credentials::read(&shared) {
             let user = self.state.settings.group.clone();
-            let unknown = model::Identity::default();
+            // Through a link nobody signs in: it is a renewal.
+            let unknown = Told::Settled(model::Identity::default());
             drop(self.consider(&user, &account, &document, &unknown, ""));
         }
         self.publish_shared(&account);
@@ -417,7 +426,12 @@ impl Keeper {
     }
 
     fn answer_calls(&mut self) {
-        for call in self.callers.listen_to_all() {
+        let calls = self.callers.listen_to_all();
+        if calls.iter().any(|call| call.request == Request::Key) {
+            // The number of who asks may have become another user's a moment ago.
+            self.note_changes();
+        }
+        for call in calls {
             let answer = match (call.request, call.uid) {
                 (Request::Key, uid) => {
                     serde_json::to_string(&self.key_for(uid)).expect("two strings serialise")
@@ -469,9 +483,19 @@ impl Keeper {
         }
     }
 
+    /// Stores what nobody waits for, once a second; tells when to come again.
+    fn store_common_at_leisure(&mut self) -> Duration {
+        const LEISURE: Duration = Duration::from_secs(1);
+        if self.common_stored_at.elapsed() >= LEISURE {
+            self.store_common();
+        }
+        LEISURE
+    }
+
     /// Stores what the homes agree on; what cannot be stored now is tried again.
     fn store_common(&mut self) -> bool {
         if self.common_is_new {
+            self.common_stored_at = Instant::now();
             match self.common.store(&self.options.paths.claude_json()) {
                 Ok(()) => self.common_is_new = false,
                 Err(error) => self.tell_problem(error.to_string()),

@@ -39,8 +39,10 @@ def serve(plain):
                 server.sendall(request)
                 while answer := server.recv(65536):
                     client.sendall(answer)
-    except OSError as error:
+    except ssl.SSLError as error:
         print(error, file=sys.stderr)
+    except OSError:
+        pass  # A client that went away is its own affair.
 
 
 listener = socket.create_server(("127.0.0.1", 443), backlog=64)

@@ -2,11 +2,21 @@
 
 use end_to_end::LIMIT;
 use end_to_end::server::VAULT;
-use testkit::{Process, Ran, wait_until};
+use testkit::{Ran, wait_until};
 
 use crate::scene::{Scene, user_of};
 
 const KEY: &str = "sk-ant-api03-FAKE-key-of-a-deleted-one";
+
+/// Has asked before it says that it has begun.
+const ASK: &str = r#"
+import socket
+one = socket.socket(socket.AF_UNIX)
+one.connect('/run/claude-share/keeper.sock')
+one.sendall(b'key\n')
+print('begun', flush=True)
+print(one.makefile().readline(), flush=True)
+"#;
 
 /// What is below `$1`, that is not from the skeleton.
 const LEFT: &str = "find \"$1\" -mindepth 1 ! -name '.bash*' ! -name .profile ! -name .face ! -name '.face.icon'";
@@ -131,16 +141,11 @@ fn a_number_that_has_changed_hands_just_before_the_question() {
     let signal = |name: &str| scene.as_root(&format!("kill -{name} {}", scene.keeper_pid()));
     signal("STOP");
     scene.as_root(&format!("userdel -r keyed 2> /dev/null && useradd -m -u {number} eve"));
-    let mut command = scene.host().command_as_user("eve", "claude-share");
-    command.arg("key");
-    let mut asking = Process::spawn_talking(command);
-    wait_until("a question that waits", LIMIT, || {
-        let waiting = "ss -Hxn state connected src /run/claude-share/keeper.sock | awk '$2 > 0'";
-        scene.as_root(waiting).lines().count() > 0
-    });
+    let mut asking = scene.script("eve", ASK, &[]);
     signal("CONT");
-    assert!(!asking.wait(LIMIT).success());
-    assert_eq!(asking.lines(), Vec::<String>::new());
+    assert!(asking.wait(LIMIT).success());
+    let answer = asking.wait_for_line(1, LIMIT);
+    assert!(answer.contains("not managed") && !answer.contains(KEY), "{answer}");
     scene.serve_the_honest("a number that has changed hands");
     scene.assert_keeper_lives("a number that has changed hands");
 }

@@ -42,7 +42,10 @@ fn a_login_of_his_own_stays_until_it_is_reclaimed() {
     let own = server.tokens.issue("own");
     let document = own.credentials_expiring_at(now_ms() + HOURS_8);
     sign_in(&server, "usera", &document, &who("own"));
-    wait_until("status tells", LIMIT, || row(&server, "usera")["credential"]["how"] == "own_login");
+    wait_until("the keeper tells", LIMIT, || {
+        server.host.read_text("/var/lib/claude-share/keeper.log").contains("a login of his own")
+    });
+    assert_eq!(row(&server, "usera")["credential"]["how"], "own_login");
     assert_eq!(row(&server, "usera")["needs_care"], false);
     drop(server.run(&["server", "sync"]).success());
     let vault = ["--vault", "/var/lib/claude-share/vault", "refresh", "default"];

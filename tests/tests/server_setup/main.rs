@@ -17,8 +17,9 @@ fn contents_of_home(server: &Server, user: &str) -> Vec<String> {
     let listing = server.host.run(&[
         "find",
         &format!("/home/{user}"),
-        "-printf",
-        "%y %m %u:%g %s %P -> %l\\n",
+        // A directory's size tells how many names are in it.
+        "(", "-type", "d", "-printf", "%y %m %u:%g - %P\\n", ")",
+        "-o", "-printf", "%y %m %u:%g %s %P -> %l\\n",
     ]);
     let mut lines: Vec<String> = listing.success().stdout.lines().map(str::to_owned).collect();
     lines.sort();

@@ -132,8 +132,9 @@ fn a_user_who_is_taken_off_leaves_nothing_of_ours() {
     let config = server.host.read_text("/etc/claude-share/config");
     assert!(config.contains("userb") && !config.contains("usera"), "{config}");
     for path in ["/var/lib/claude-share/state.json", "/var/lib/claude-share/claude-json.json"] {
-        let bases = server.host.read_text(path);
-        assert!(!bases.contains("usera"), "{path}: {bases}");
+        testkit::wait_until(&format!("no usera in {path}"), end_to_end::LIMIT, || {
+            !server.host.read_text(path).contains("usera")
+        });
     }
     // Without -y and without a terminal nothing is done.
     let ran = server.run(&["server", "remove-user", "userb"]);

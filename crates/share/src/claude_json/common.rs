@@ -69,6 +69,12 @@ impl Common {
         &self.mcp_servers
     }
 
+    /// Whether this is the `oauthAccount` of any of the shared logins.
+    #[must_use]
+    pub fn is_shared(&self, oauth_account: &Value) -> bool {
+        self.accounts.values().any(|known| known == oauth_account)
+    }
+
     /// The `oauthAccount` of one of the vault's accounts.
     #[must_use]
     pub fn account(&self, id: &str) -> Option<&Value> {

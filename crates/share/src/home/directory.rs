@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat, openat,
@@ -375,6 +376,16 @@ impl Directory {
     /// Gives such a lock back.
     pub(super) fn remove_lock(&self, name: &str) {
         rustix::fs::unlinkat(&self.descriptor, name, AtFlags::REMOVEDIR).unwrap_or_default();
+    }
+
+    /// How long `name` has been as it is, in seconds; 0 if that cannot be told.
+    pub(super) fn age(&self, name: &str) -> u64 {
+        let modified = self.modified(name).ok().and_then(|at| u64::try_from(at).ok());
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        match (modified, since) {
+            (Some(modified), Ok(since)) => since.as_secs().saturating_sub(modified),
+            _ => 0,
+        }
     }
 
     /// When `name` was last changed, in seconds since 1970.

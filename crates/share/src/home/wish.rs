@@ -246,6 +246,8 @@ pub struct HomeReport {
     pub problem: Option<String>,
     /// The whole credential document, where it is a login with a refresh token.
     pub own_login: Option<String>,
+    /// How long it has been there, in seconds; 0 if that cannot be told.
+    pub own_login_age: u64,
     /// Who signed in to it, as `.claude.json` says (`oauthAccount`).
     pub signed_in: Option<Value>,
     /// The keys of `.claude.json` that are shared, as they are there now; `None` where there is no

@@ -203,6 +203,7 @@ impl<'a> Home<'a> {
                     let (found, own) = credentials::look(claude, self.uid, &wish.credentials);
                     if own.is_some() {
                         report.signed_in = claude_json_file::signed_in(&self.directory);
+                        report.own_login_age = claude.age(credentials::NAME);
                     }
                     report.own_login = own;
                     found

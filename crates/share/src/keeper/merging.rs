@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::Keeper;
-use super::users::{Job, Role, Stage};
+use super::users::{Job, Role, SETTLED_AFTER, Stage};
 use crate::ClaudeJsonMode;
 use crate::claude_json::{ClaudeJsonPatch, confirm, merge};
 use crate::desired::Provision;
@@ -16,19 +16,29 @@ const MOMENTS: Duration = Duration::from_millis(100);
 
 impl Keeper {
     pub(super) fn merge(&mut self, name: &str, mut job: Job, current: &Map<String, Value>) {
-        let Some(user) = self.users.by_name.get(name) else {
+        let now = Instant::now();
+        let Some(user) = self.users.by_name.get_mut(name) else {
             return;
         };
+        let settled = user.note_identity(current.get("oauthAccount"), now) >= SETTLED_AFTER;
         if !matches!(user.role, Role::Managed(_))
             || self.state.settings.claude_json != ClaudeJsonMode::Merge
         {
             return;
         }
         let has_own = user.own_login.is_some();
-        let account = match (&user.role, has_own) {
-            (Role::Managed(record), false) => Some(self.state.account_of(record).to_owned()),
+        let account = match &user.role {
+            Role::Managed(record) if !has_own => Some(self.state.account_of(record).to_owned()),
             _ => None,
         };
+        // Somebody may just be signing in: who it is must not be overwritten before it is judged.
+        let is_ours = current
+            .get("oauthAccount")
+            .is_some_and(|told| self.common.is_shared(told));
+        let account = account.filter(|_| settled || is_ours);
+        if !has_own && account.is_none() {
+            self.users.set_due(name, now + SETTLED_AFTER);
+        }
         let shares_login = account.as_deref().is_some_and(|id| {
             matches!(self.accounts.provision(id), Provision::Login(_))
         });
@@ -83,7 +93,6 @@ impl Keeper {
         match patched {
             Patched::Done => {
                 self.common_is_new |= confirm(&mut self.common, name, patch);
-                self.users.is_well(name, Instant::now());
             }
             Patched::Later => {
                 self.users.set_due(name, Instant::now() + MOMENTS);

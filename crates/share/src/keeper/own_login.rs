@@ -26,12 +26,21 @@ pub(super) enum Trust {
     UnlessKnownOtherwise,
 }
 
-/// Judges. `told` is who the user's `.claude.json` says has signed in.
+/// Who the user's `.claude.json` says has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// What it says is of the login that is there.
+    Settled(Identity),
+    /// The client may not have written it yet.
+    Unsettled,
+}
+
+/// Judges.
 pub(super) fn kinship(
     vault: &Vault,
     account: &Account,
     document: &CredentialDocument,
-    told: &Identity,
+    told: &Told,
     trust: Trust,
 ) -> Result<Kinship, VaultError> {
     let unsealed = vault.unseal(account)?;
@@ -59,7 +68,10 @@ pub(super) fn kinship(
 
 /// Not protected: the identity is read from the user's own file. So what is taken over in the place
 /// of a view is renewed at once, and a login that cannot be is given back.
-fn is_same(unsealed: &Unsealed, told: &Identity, trust: Trust) -> bool {
+fn is_same(unsealed: &Unsealed, told: &Told, trust: Trust) -> bool {
+    let Told::Settled(told) = told else {
+        return false;
+    };
     let ours = &unsealed.identity;
     let is_known = told.account_uuid.is_some() && ours.account_uuid.is_some();
     ours.same_login(told) || (trust == Trust::UnlessKnownOtherwise && !is_known)

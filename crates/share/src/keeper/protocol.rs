@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::Secret;
 use rustix::net::sockopt::socket_peercred;
@@ -12,6 +12,8 @@ use crate::ServerPaths;
 
 /// The keeper waits for nobody; a machine under load may make it slow.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What a command has changed is done in a usual home within milliseconds.
+const SETTLING: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: u64 = 16 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,10 +113,19 @@ pub fn keeper_status(paths: &ServerPaths) -> Option<KeeperStatus> {
     serde_json::from_str(&ask(paths, Request::Status).ok()?).ok()
 }
 
-/// Has the keeper read anew what is set up; `false` if no keeper is there.
+/// Has the keeper read anew what is set up, and waits a little until it has been to every home;
+/// `false` if no keeper is there.
 #[must_use]
 pub fn reload_keeper(paths: &ServerPaths) -> bool {
-    ask(paths, Request::Reload).is_ok_and(|answer| !answer.is_empty())
+    let asked = ask(paths, Request::Reload).is_ok_and(|answer| !answer.is_empty());
+    let deadline = Instant::now() + SETTLING;
+    while asked && Instant::now() < deadline {
+        match keeper_status(paths) {
+            Some(status) if status.waiting > 0 => std::thread::sleep(Duration::from_millis(5)),
+            _ => break,
+        }
+    }
+    asked
 }
 
 /// Asks the keeper to leave, and waits until it has; `false` if no keeper was there.

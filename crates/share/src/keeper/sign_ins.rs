@@ -6,8 +6,8 @@ use model::{AccountId, CredentialDocument, Identity, LoginState};
 use renew::Lease;
 use vault::VaultError;
 
-use super::own_login::{Kinship, Trust, adopt, kinship};
-use super::users::Role;
+use super::own_login::{Kinship, Told, Trust, adopt, kinship};
+use super::users::{Role, SETTLED_AFTER};
 use super::{Keeper, KeeperEvent, Provisional};
 use crate::desired::Provision;
 use crate::home::{HomeReport, fingerprint};
@@ -46,6 +46,12 @@ impl Keeper {
         };
         let told = report.signed_in.as_ref();
         let told = told.map(Identity::from_oauth_account).unwrap_or_default();
+        let age = Duration::from_secs(report.own_login_age);
+        // In the place of a link it is a renewal, usually, and the others wait for it.
+        let told = match age >= SETTLED_AFTER || self.mode_of(&account) == CredentialsMode::Link {
+            true => Told::Settled(told),
+            false => Told::Unsettled,
+        };
         let outcome = self.consider(name, &account, &document, &told, &mark);
         let is_provisional = self.is_provisional(&account, &mark);
         let Some(user) = self.users.by_name.get_mut(name) else {
@@ -61,6 +67,9 @@ impl Keeper {
                 user.reclaim = Some(mark);
                 self.users.queue_for_us(name);
             }
+            Ok(Kinship::Other) if told == Told::Unsettled => {
+                self.users.set_due(name, Instant::now() + (SETTLED_AFTER - age));
+            }
             Ok(Kinship::Other) => {
                 user.own_login = Some(mark);
                 let user = name.to_owned();
@@ -70,6 +79,14 @@ impl Keeper {
                 self.users.set_due(name, Instant::now() + MOMENTS);
             }
             Err(error) => self.tell_problem(error.to_string()),
+        }
+    }
+
+    /// There is one shared credential file: users with other accounts have views.
+    fn mode_of(&self, account: &str) -> CredentialsMode {
+        match account == self.state.default_account {
+            true => self.state.settings.credentials,
+            false => CredentialsMode::View,
         }
     }
 
@@ -84,16 +101,13 @@ impl Keeper {
         name: &str,
         account_id: &str,
         document: &CredentialDocument,
-        told: &Identity,
+        told: &Told,
         mark: &str,
     ) -> Result<Kinship, VaultError> {
         if *self.accounts.provision(account_id) == Provision::Key {
             return Ok(Kinship::Other);
         }
-        let mode = match account_id == self.state.default_account {
-            true => self.state.settings.credentials,
-            false => CredentialsMode::View,
-        };
+        let mode = self.mode_of(account_id);
         let is_source = self
             .users
             .by_name

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::pace::Pace;
 use crate::claude_json::ClaudeJsonPatch;
 use crate::home::Owner;
@@ -15,6 +17,10 @@ const EVERY: Duration = Duration::from_secs(300);
 
 /// A worker that has not answered by then is not waited for any more; the zygote ends it.
 pub(super) const LONGEST_JOB: Duration = Duration::from_secs(5);
+
+/// The client writes tokens and identity one after the other, in an order that we do not know. Before
+/// this time has passed, either may be that of the login before.
+pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 /// A worker in a usual home has ended long before.
 const SLOW_JOB: Duration = Duration::from_millis(200);
@@ -44,6 +50,8 @@ pub(super) struct User {
     /// What cannot be done for him, as told.
     pub(super) trouble: Option<String>,
     failures: u32,
+    /// Who signed in, as his file said when it was last looked at, and since when.
+    pub(super) identity: Option<(Value, Instant)>,
     /// The fingerprint of a login of his own that stays.
     pub(super) own_login: Option<String>,
     /// The fingerprint of a login of his own that may be replaced.
@@ -81,6 +89,21 @@ pub(super) enum Stage {
 }
 
 impl User {
+    /// Notes who has signed in; how long that has been so.
+    pub(super) fn note_identity(&mut self, identity: Option<&Value>, now: Instant) -> Duration {
+        let Some(identity) = identity else {
+            self.identity = None;
+            return Duration::MAX;
+        };
+        match &self.identity {
+            Some((known, since)) if known == identity => now.saturating_duration_since(*since),
+            _ => {
+                self.identity = Some((identity.clone(), now));
+                Duration::ZERO
+            }
+        }
+    }
+
     fn new(role: Role, owner: Result<Owner, String>, now: Instant) -> Self {
         Self {
             role,
@@ -93,6 +116,7 @@ impl User {
             watch: true,
             trouble: None,
             failures: 0,
+            identity: None,
             own_login: None,
             reclaim: None,
         }
@@ -272,9 +296,9 @@ impl Users {
         None
     }
 
-    /// How many wait or are being worked for.
+    /// How many wait or are being worked for, but for those whose homes hang.
     pub(super) fn busy(&self) -> usize {
-        self.queue.len() + self.working.len()
+        self.queue.len() + self.jobs().filter(|job| !job.overdue).count()
     }
 
     /// How many workers are at work and have not shown to be slow.

@@ -1,0 +1,128 @@
+//! Damage to what a user has, done in a moment, as he or a client of his would.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::PathBuf;
+
+use end_to_end::server::Server;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use serde_json::json;
+
+/// A home as the test sees it.
+pub(crate) struct Home {
+    pub(crate) root: PathBuf,
+    uid: u32,
+    /// A view from before the last renewal.
+    old_view: Vec<u8>,
+}
+
+pub(crate) type Damage = (&'static str, fn(&Home));
+
+impl Home {
+    pub(crate) fn of(server: &Server, user: &str, old_view: &[u8]) -> Home {
+        Home {
+            root: server.host.path(&format!("/home/{user}")),
+            uid: server.host.uid_of(user),
+            old_view: old_view.to_owned(),
+        }
+    }
+
+    pub(crate) fn claude(&self) -> PathBuf {
+        self.root.join(".claude")
+    }
+
+    pub(crate) fn view(&self) -> PathBuf {
+        self.claude().join(".credentials.json")
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.claude().join("settings.json")
+    }
+
+    pub(crate) fn about(&self) -> PathBuf {
+        self.root.join(".claude.json")
+    }
+
+    /// Puts something in the place of another thing in one step, made by `make` and given to the user.
+    fn exchange(&self, place: PathBuf, make: impl Fn(&PathBuf)) {
+        let new = self.root.join("made");
+        make(&new);
+        if !new.is_symlink() {
+            chown(&new, Some(self.uid), None).unwrap();
+        }
+        if place.is_dir() || new.is_dir() {
+            let away = self.root.join("away");
+            fs::remove_dir_all(&away).ok();
+            fs::rename(&place, &away).unwrap();
+        }
+        fs::rename(new, place).unwrap();
+    }
+}
+
+fn mode(path: PathBuf, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn fifo(path: &PathBuf) {
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+}
+
+/// What the client leaves of a login that it takes for lost.
+pub(crate) fn blanked() -> Vec<u8> {
+    let login = json!({"accessToken": "", "refreshToken": "", "expiresAt": 0, "scopes": []});
+    json!({"claudeAiOauth": login}).to_string().into_bytes()
+}
+
+pub(crate) const DAMAGES: [Damage; 33] = [
+    ("view deleted", |home| fs::remove_file(home.view()).unwrap()),
+    ("view empty", |home| fs::write(home.view(), "").unwrap()),
+    ("view garbage", |home| fs::write(home.view(), "\0\u{1}garbage").unwrap()),
+    ("view cut in half", |home| {
+        let whole = fs::read(home.view()).unwrap();
+        fs::write(home.view(), &whole[..whole.len() / 2]).unwrap();
+    }),
+    ("view of before", |home| fs::write(home.view(), &home.old_view).unwrap()),
+    ("view of before by a rename", |home| {
+        home.exchange(home.view(), |new| fs::write(new, &home.old_view).unwrap());
+    }),
+    ("view blanked", |home| fs::write(home.view(), blanked()).unwrap()),
+    ("view 0644", |home| mode(home.view(), 0o644)),
+    ("view 0400", |home| mode(home.view(), 0o400)),
+    ("view 0000", |home| mode(home.view(), 0)),
+    ("view a link", |home| home.exchange(home.view(), |new| symlink("/etc/passwd", new).unwrap())),
+    ("view a directory", |home| home.exchange(home.view(), |new| fs::create_dir(new).unwrap())),
+    ("view a FIFO", |home| home.exchange(home.view(), fifo)),
+    ("view with another name", |home| {
+        fs::remove_file(home.root.join("other")).ok();
+        fs::hard_link(home.view(), home.root.join("other")).unwrap();
+    }),
+    (".claude removed", |home| {
+        // Something may come back while it is removed.
+        while fs::remove_dir_all(home.claude()).is_err() {}
+    }),
+    (".claude moved", |home| {
+        let away = home.root.join("away");
+        fs::remove_dir_all(&away).ok();
+        fs::rename(home.claude(), away).unwrap();
+    }),
+    (".claude another one", |home| home.exchange(home.claude(), |new| fs::create_dir(new).unwrap())),
+    (".claude a file", |home| home.exchange(home.claude(), |new| fs::write(new, "x").unwrap())),
+    (".claude a link", |home| home.exchange(home.claude(), |new| symlink("/tmp", new).unwrap())),
+    (".claude 0000", |home| mode(home.claude(), 0)),
+    ("settings removed", |home| fs::remove_file(home.settings()).unwrap()),
+    ("settings a file", |home| home.exchange(home.settings(), |new| fs::write(new, "{\"model\": \"mine\"}").unwrap())),
+    ("settings a link to elsewhere", |home| home.exchange(home.settings(), |new| symlink("elsewhere", new).unwrap())),
+    ("local settings removed", |home| fs::remove_file(home.claude().join("settings.local.json")).unwrap()),
+    (".claude.json removed", |home| fs::remove_file(home.about()).unwrap()),
+    (".claude.json garbage", |home| fs::write(home.about(), "garbage").unwrap()),
+    (".claude.json empty", |home| fs::write(home.about(), "").unwrap()),
+    (".claude.json cut in half", |home| {
+        let whole = fs::read(home.about()).unwrap();
+        fs::write(home.about(), &whole[..whole.len() / 2]).unwrap();
+    }),
+    (".claude.json new", |home| home.exchange(home.about(), |new| fs::write(new, "{}").unwrap())),
+    (".claude.json a link", |home| home.exchange(home.about(), |new| symlink("/etc/passwd", new).unwrap())),
+    (".claude.json a directory", |home| home.exchange(home.about(), |new| fs::create_dir(new).unwrap())),
+    (".claude.json a FIFO", |home| home.exchange(home.about(), fifo)),
+    (".claude.json 0000", |home| mode(home.about(), 0)),
+];

@@ -1,0 +1,83 @@
+//! From damage to healed, one damage at a time.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use end_to_end::LIMIT;
+use end_to_end::server::Server;
+use testkit::wait_until;
+
+use crate::damage::{DAMAGES, Home};
+
+/// Each is done to this many users, one after the other.
+const TIMES: usize = 3;
+
+/// The names in a directory that say that they are backups of `name`.
+fn backups(directory: &Path, name: &str) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let wanted = format!("{name}.claude-share-backup-20");
+    names.filter(|name| name.starts_with(&wanted)).collect()
+}
+
+#[test]
+fn damage_of_every_kind_is_healed() {
+    let names: Vec<String> = (0..20).map(|number| format!("user{number:02}")).collect();
+    let users: Vec<&str> = names.iter().map(String::as_str).collect();
+    let Some(server) = Server::with_users(&users) else {
+        return;
+    };
+    let old_view = server.host.read("/home/user00/.claude/.credentials.json");
+    server.renew();
+    for user in &users {
+        server.wait_for_good_home(user);
+    }
+    let mut took = Vec::new();
+    let everybody = users.iter().cycle();
+    let damages = (0..TIMES).flat_map(|_| DAMAGES);
+    for ((what, damage), user) in damages.zip(everybody) {
+        let home = Home::of(&server, user, &old_view);
+        damage(&home);
+        let begun = Instant::now();
+        while let Some(wrong) = server.wrong_in_home(user) {
+            assert!(begun.elapsed() < LIMIT, "{what}: {wrong}\n{}", server.keeper_log());
+            thread::sleep(Duration::from_micros(200));
+        }
+        took.push((begun.elapsed(), what));
+        let kept = match what {
+            "settings a file" => backups(&home.claude(), "settings.json"),
+            "view garbage" | "view cut in half" => backups(&home.claude(), ".credentials.json"),
+            ".claude.json garbage" => backups(&home.root, ".claude.json"),
+            ".claude a file" => backups(&home.root, ".claude"),
+            _ => vec!["nothing to keep".to_owned()],
+        };
+        assert!(!kept.is_empty(), "{what}: nothing is kept");
+    }
+    took.sort();
+    eprintln!(
+        "{} damages, {} users: healed after {:?} (p50), {:?} (p99); longest: {:?}",
+        took.len(),
+        users.len(),
+        took[took.len() / 2].0,
+        took[took.len() * 99 / 100].0,
+        &took[took.len() - 5..]
+    );
+    wait_until("a status without care", LIMIT, || {
+        server.run(&["server", "status"]).status.success()
+    });
+    // All at once.
+    for (user, (_, damage)) in users.iter().zip(DAMAGES) {
+        damage(&Home::of(&server, user, &old_view));
+    }
+    let begun = Instant::now();
+    for user in &users {
+        server.wait_for_good_home(user);
+    }
+    eprintln!("20 damages at once: healed after {:?}", begun.elapsed());
+    // What no watch tells: written through the other name of a file.
+    wait_until("a status without care", LIMIT, || {
+        server.run(&["server", "status"]).status.success()
+    });
+}
