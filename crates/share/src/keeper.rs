@@ -243,9 +243,9 @@ impl Keeper {
                 if state == self.state {
                     return;
                 }
-                self.state = state;
+                let before = std::mem::replace(&mut self.state, state);
                 self.find_users();
-                self.users.queue_all();
+                self.queue_changed(&before);
                 self.tell(KeeperEvent::Reloaded {
                     users: self.users.by_name.len(),
                 });
@@ -253,6 +253,24 @@ impl Keeper {
             // Between an uninstall and the keeper's end.
             Ok(None) => {}
             Err(error) => self.tell_problem(error.to_string()),
+        }
+    }
+
+    /// Has those looked at for whom something else is set up than before.
+    fn queue_changed(&mut self, before: &ServerState) {
+        let is_for_all = before.settings != self.state.settings
+            || before.default_account != self.state.default_account;
+        if is_for_all {
+            return self.users.queue_all();
+        }
+        // Those who are new are due anyway.
+        let changed = self.state.users.iter().filter(|(name, record)| {
+            let known = before.users.get(*name);
+            known.is_some_and(|known| known != *record)
+        });
+        let changed: Vec<String> = changed.map(|(name, _)| name.clone()).collect();
+        for name in changed {
+            self.users.queue_for_us(&name);
         }
     }
 

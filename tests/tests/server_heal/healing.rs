@@ -39,7 +39,7 @@ fn damage_of_every_kind_is_healed() {
     let damages = (0..TIMES).flat_map(|_| DAMAGES);
     for ((what, damage), user) in damages.zip(everybody) {
         let home = Home::of(&server, user, &old_view);
-        damage(&home);
+        damage(&home).unwrap_or_else(|error| panic!("{what}: {error}"));
         let begun = Instant::now();
         while let Some(wrong) = server.wrong_in_home(user) {
             assert!(begun.elapsed() < LIMIT, "{what}: {wrong}\n{}", server.keeper_log());
@@ -69,14 +69,19 @@ fn damage_of_every_kind_is_healed() {
     });
     // All at once.
     for (user, (_, damage)) in users.iter().zip(DAMAGES) {
-        damage(&Home::of(&server, user, &old_view));
+        damage(&Home::of(&server, user, &old_view)).unwrap();
     }
     let begun = Instant::now();
     for user in &users {
         server.wait_for_good_home(user);
     }
     eprintln!("20 damages at once: healed after {:?}", begun.elapsed());
-    // What no watch tells: written through the other name of a file.
+    // What no watch tells: another name for the file. The next view is a file of its own again.
+    let home = Home::of(&server, "user07", &old_view);
+    fs::hard_link(home.view(), home.root.join("another")).unwrap();
+    assert!(server.wrong_in_home("user07").is_some());
+    server.renew();
+    server.wait_for_good_home("user07");
     wait_until("a status without care", LIMIT, || {
         server.run(&["server", "status"]).status.success()
     });

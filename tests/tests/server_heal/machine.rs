@@ -87,7 +87,9 @@ fn the_disk_is_full_when_a_renewal_is_due() {
     all_is_well(&server, "before");
     stop_the_keeper(&server);
     // Ten minutes are less than the time before the end at which it is renewed.
+    server.tokens.set_mode(Mode::Status(500, "{}".to_owned()));
     sign_in(&server, 10 * 60 * 1000);
+    server.tokens.set_mode(Mode::Normal);
     let requests = server.tokens.request_count();
     let fill = "head -c 16M /dev/zero > /var/lib/claude-share/fill 2> /dev/null; test -s /var/lib/claude-share/fill";
     drop(server.host.run(&["sh", "-c", fill]).success());
