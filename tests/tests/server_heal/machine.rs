@@ -94,6 +94,8 @@ fn the_disk_is_full_when_a_renewal_is_due() {
     let fill = "head -c 16M /dev/zero > /var/lib/claude-share/fill 2> /dev/null; test -s /var/lib/claude-share/fill";
     drop(server.host.run(&["sh", "-c", fill]).success());
     let keeper = server.start_keeper();
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    eprintln!("{:#?}\n{:#?} {} {}\n{}", keeper.lines(), server.run(&["server", "status"]), requests, server.tokens.request_count(), server.host.run(&["sh", "-c", "ls -laR /var/lib/claude-share; df /var/lib/claude-share"]).stdout);
     wait_for_care(&server, &["default:"]);
     let told = server.run(&["server", "status"]);
     eprintln!("{}", told.stdout);

@@ -62,6 +62,8 @@ fn a_key_is_for_whom_it_is_assigned_to_and_gone_when_taken_away() {
         server.host.run(&["readlink", "/home/usera/.claude/settings.json"]).status.success()
     });
     assert_eq!(row(&server, "usera")["needs_care"], false);
+    let backups = server.host.run(&["find", "/home/usera", "-name", "*backup*"]).success();
+    assert_eq!(backups.stdout, "", "nothing of his was replaced");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::directory::{Directory, Entry, Fate, New, Replaced};
+use super::settings_file;
 use super::wish::{Condition, Mended};
 
 /// How the link is.
@@ -25,7 +26,12 @@ pub(super) fn mend(
     target: &Path,
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
-    let fate = |directory: &Directory, there: &str| fate(directory, there, target);
+    let fate = |directory: &Directory, there: &str| {
+        match settings_file::is_only_ours(directory, there, target) {
+            true => Fate::Discard,
+            false => fate(directory, there, target),
+        }
+    };
     let replaced = directory.replace(name, &New::Link(target), stamp, fate);
     match replaced.map_err(|error| error.to_string())? {
         Replaced::Done(backup) => Ok(Some(Mended { backup })),

@@ -10,6 +10,11 @@ use super::wish::{Condition, Mended};
 /// The key under which the client looks for such a program.
 const HELPER: &str = "apiKeyHelper";
 
+/// Where the client looks for how long it may go on with a key without asking again, in
+/// milliseconds (under `env`). Without it a running session keeps a key that was taken away.
+const PATIENCE: &str = "CLAUDE_CODE_API_KEY_HELPER_TTL_MS";
+const MILLISECONDS: &str = "5000";
+
 /// Largest settings file that is read, in bytes.
 const LIMIT: u64 = 1024 * 1024;
 
@@ -38,7 +43,7 @@ pub(super) fn mend(
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
     let mut settings = own(directory, name).unwrap_or_else(|| copy_of(shared));
-    settings.insert(HELPER.to_owned(), Value::from(command));
+    add_ours(&mut settings, command);
     write(directory, name, &settings, shared, stamp)
 }
 
@@ -75,7 +80,7 @@ pub(super) fn take_back(
     let Some(mut settings) = own(directory, name).filter(|settings| names(settings, command)) else {
         return super::links::take_back(directory, name, shared, original, stamp);
     };
-    settings.shift_remove(HELPER);
+    remove_ours(&mut settings);
     if let Some(original) = original {
         let kept = match settings == copy_of(shared) {
             true => directory.remove(name, stamp, |_, _| Fate::Discard),
@@ -144,8 +149,46 @@ fn copy_of(shared: &Path) -> Map<String, Value> {
     };
     let read = Directory::open_shared(parent).and_then(|directory| directory.read(name, LIMIT));
     let mut settings = read.ok().and_then(|bytes| parsed(&bytes)).unwrap_or_default();
-    settings.shift_remove(HELPER);
+    remove_ours(&mut settings);
     settings
+}
+
+fn add_ours(settings: &mut Map<String, Value>, command: &str) {
+    settings.insert(HELPER.to_owned(), Value::from(command));
+    let environment = settings
+        .entry("env")
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Some(environment) = environment.as_object_mut() {
+        environment
+            .entry(PATIENCE)
+            .or_insert_with(|| Value::from(MILLISECONDS));
+    }
+}
+
+fn remove_ours(settings: &mut Map<String, Value>) {
+    settings.shift_remove(HELPER);
+    let Some(environment) = settings.get_mut("env").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if environment.get(PATIENCE).and_then(Value::as_str) == Some(MILLISECONDS) {
+        environment.shift_remove(PATIENCE);
+    }
+    if environment.is_empty() {
+        settings.shift_remove("env");
+    }
+}
+
+/// Whether a file has nothing but what is shared and what we added: it needs no backup.
+pub(super) fn is_only_ours(directory: &Directory, there: &str, shared: &Path) -> bool {
+    let Some(mut settings) = own(directory, there) else {
+        return false;
+    };
+    let helper = settings.get(HELPER).and_then(Value::as_str).unwrap_or_default();
+    if !helper.trim_end_matches(" key").trim_matches('\'').ends_with("claude-share") {
+        return false;
+    }
+    remove_ours(&mut settings);
+    settings == copy_of(shared)
 }
 
 /// What a settings file of the user's own holds, if it is a JSON object.
