@@ -64,8 +64,16 @@ impl Crowd {
         let login = tokens.issue("shared");
         let document = login.credentials_expiring_at(documents::now_ms() + 8 * 3_600_000);
         host.make_directory("/root/.claude", 0o700);
-        host.write("/root/.claude/.credentials.json", document.to_string(), 0o600);
-        host.write("/root/.claude.json", r#"{"hasCompletedOnboarding":true}"#, 0o600);
+        host.write(
+            "/root/.claude/.credentials.json",
+            document.to_string(),
+            0o600,
+        );
+        host.write(
+            "/root/.claude.json",
+            r#"{"hasCompletedOnboarding":true}"#,
+            0o600,
+        );
         make_users(&host, users);
         let crowd = Self {
             host,
@@ -85,7 +93,11 @@ impl Crowd {
         self.host.write("/etc/claude-share/config", config, 0o644);
         let began = Instant::now();
         let _done = Ran::of(self.command("claude-share", &["server", "sync"])).success();
-        println!("  {:>5} users: adopted in {:.0}", self.users, millis(began.elapsed()));
+        println!(
+            "  {:>5} users: adopted in {:.0}",
+            self.users,
+            millis(began.elapsed())
+        );
         self.wait_for_all();
     }
 
@@ -117,7 +129,12 @@ impl Crowd {
     /// From the answer of the token server until the token is in every view.
     fn renew(&self) -> Duration {
         let requests = self.tokens.request_count();
-        let arguments = ["--vault", "/var/lib/claude-share/vault", "refresh", "default"];
+        let arguments = [
+            "--vault",
+            "/var/lib/claude-share/vault",
+            "refresh",
+            "default",
+        ];
         let mut refresh = self.command("claude-accounts", &arguments);
         crate::quiet(&mut refresh);
         let mut refresh = refresh.spawn().unwrap();
@@ -126,7 +143,11 @@ impl Crowd {
         let token = self.tokens.current("shared").0;
         let mut waiting: Vec<usize> = (0..self.users).collect();
         while !waiting.is_empty() {
-            assert!(began.elapsed() < PATIENCE, "{} views lack the token", waiting.len());
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{} views lack the token",
+                waiting.len()
+            );
             waiting.retain(|user| !self.shows(*user, &token));
             // Reading a thousand files takes a processor's time too.
             std::thread::sleep(Duration::from_millis(5));
@@ -153,7 +174,12 @@ impl Crowd {
                 let began = Instant::now();
                 match number % 3 {
                     0 => fs::remove_file(&view).unwrap(),
-                    1 => fs::OpenOptions::new().write(true).truncate(true).open(&view).map(drop).unwrap(),
+                    1 => fs::OpenOptions::new()
+                        .write(true)
+                        .truncate(true)
+                        .open(&view)
+                        .map(drop)
+                        .unwrap(),
                     _ => {
                         let garbage = view.with_file_name("garbage");
                         fs::write(&garbage, "{\"claudeAiOauth\": ").unwrap();
@@ -161,7 +187,11 @@ impl Crowd {
                     }
                 }
                 while !fs::read_to_string(&view).is_ok_and(|text| text.contains(&token)) {
-                    assert!(began.elapsed() < PATIENCE, "{} is not healed", view.display());
+                    assert!(
+                        began.elapsed() < PATIENCE,
+                        "{} is not healed",
+                        view.display()
+                    );
                     std::thread::yield_now();
                 }
                 let took = began.elapsed();
@@ -181,7 +211,9 @@ impl Crowd {
 
     fn keeper(&self) -> u64 {
         let status = Ran::of(self.command("claude-share", &["server", "status", "--json"])).json();
-        status["keeper"]["pid"].as_u64().expect("a keeper that runs")
+        status["keeper"]["pid"]
+            .as_u64()
+            .expect("a keeper that runs")
     }
 
     /// A line of the keeper's status in the host's /proc, in KiB.
@@ -190,15 +222,23 @@ impl Crowd {
     }
 
     fn memory_of(&self, pid: u64, line: &str) -> u64 {
-        let status = self.host.run(&["cat", &format!("/proc/{pid}/status")]).success().stdout;
+        let status = self
+            .host
+            .run(&["cat", &format!("/proc/{pid}/status")])
+            .success()
+            .stdout;
         let value = status.lines().find_map(|found| found.strip_prefix(line));
-        value.and_then(|value| value.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        value
+            .and_then(|value| value.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
     }
 
     fn zygote_memory(&self) -> u64 {
         let children = format!("/proc/{0}/task/{0}/children", self.keeper());
         let children = self.host.run(&["cat", &children]).success().stdout;
-        let pids = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        let pids = children
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok());
         pids.map(|pid| self.memory_of(pid, "VmRSS:")).sum()
     }
 
@@ -208,9 +248,17 @@ impl Crowd {
         let stat = format!("/proc/{}/stat", self.keeper());
         let ticks = || -> u64 {
             let stat = self.host.run(&["cat", &stat]).success().stdout;
-            let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            let fields: Vec<&str> = stat
+                .rsplit(')')
+                .next()
+                .unwrap()
+                .split_whitespace()
+                .collect();
             // utime, stime, and those of children: fields 14 to 17 of proc(5).
-            fields[11..15].iter().map(|field| field.parse::<u64>().unwrap()).sum()
+            fields[11..15]
+                .iter()
+                .map(|field| field.parse::<u64>().unwrap())
+                .sum()
         };
         let before = ticks();
         std::thread::sleep(Duration::from_secs(SECONDS));
@@ -225,7 +273,11 @@ fn make_users(host: &Host, users: usize) {
         let (name, uid) = (name(user), 20_000 + user);
         writeln!(passwd, "{name}:x:{uid}:{uid}::/home/{name}:/bin/bash").unwrap();
         writeln!(group, "{name}:x:{uid}:").unwrap();
-        writeln!(homes, "mkdir -m 700 /home/{name} && chown {uid}:{uid} /home/{name}").unwrap();
+        writeln!(
+            homes,
+            "mkdir -m 700 /home/{name} && chown {uid}:{uid} /home/{name}"
+        )
+        .unwrap();
     }
     for (file, lines) in [("/etc/passwd", passwd), ("/etc/group", group)] {
         let before = host.read_text(file);

@@ -86,7 +86,13 @@ impl Server {
             .collect();
         self.host.write("/root/users.txt", lines, 0o600);
         let arguments = [
-            &["server", "init", "--yes", "--users-from-file", "/root/users.txt"],
+            &[
+                "server",
+                "init",
+                "--yes",
+                "--users-from-file",
+                "/root/users.txt",
+            ],
             more,
         ]
         .concat();
@@ -98,15 +104,19 @@ impl Server {
         let login = self.tokens.issue("shared");
         let document = login.credentials_expiring_at(now_ms() + left_ms);
         self.host.make_directory("/root/.claude", 0o700);
-        self.host
-            .write("/root/.claude/.credentials.json", document.to_string(), 0o600);
+        self.host.write(
+            "/root/.claude/.credentials.json",
+            document.to_string(),
+            0o600,
+        );
         let about = json!({
             "hasCompletedOnboarding": true,
             "lastOnboardingVersion": "2.1.330",
             "oauthAccount": who("shared"),
             "projects": {"/root/secret-project": {"history": ["mine"]}},
         });
-        self.host.write("/root/.claude.json", about.to_string(), 0o600);
+        self.host
+            .write("/root/.claude.json", about.to_string(), 0o600);
         login
     }
 
@@ -181,9 +191,14 @@ impl Server {
         let document = json_object(&view);
         let login = &document["claudeAiOauth"];
         if login["accessToken"].as_str() != Some(self.tokens.current("shared").0.as_str())
-            || !login["refreshToken"].as_str().unwrap_or_default().is_empty()
+            || !login["refreshToken"]
+                .as_str()
+                .unwrap_or_default()
+                .is_empty()
         {
-            return Some(format!("the view of {user} does not show the present token"));
+            return Some(format!(
+                "the view of {user} does not show the present token"
+            ));
         }
         for name in ["settings.json", "settings.local.json"] {
             let target = fs::read_link(claude.join(name)).ok();
@@ -198,7 +213,8 @@ impl Server {
             found => return Some(format!(".claude.json of {user} is {found:?}")),
         }
         let about = json_object(&file);
-        let is_known = about["oauthAccount"] == who("shared") && about["hasCompletedOnboarding"] == true;
+        let is_known =
+            about["oauthAccount"] == who("shared") && about["hasCompletedOnboarding"] == true;
         (!is_known).then(|| format!(".claude.json of {user} is {about}"))
     }
 
@@ -232,9 +248,11 @@ impl Server {
     /// Waits until a user's credential file shows the newest token of the shared login.
     #[track_caller]
     pub fn wait_for_view(&self, user: &str) {
-        wait_until(&format!("the present token in the view of {user}"), LIMIT, || {
-            self.shown_to(user).as_deref() == Some(self.tokens.current("shared").0.as_str())
-        });
+        wait_until(
+            &format!("the present token in the view of {user}"),
+            LIMIT,
+            || self.shown_to(user).as_deref() == Some(self.tokens.current("shared").0.as_str()),
+        );
     }
 }
 

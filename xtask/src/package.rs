@@ -6,24 +6,16 @@ use std::process::{Command, ExitCode};
 use crate::Result;
 use crate::workspace::Workspace;
 
-/// The program, and the name that the archive starts with.
-const PROGRAM: &str = "claude-accounts";
-/// The shells that get completions, and the names under which they look for them.
-const COMPLETIONS: [(&str, &str); 3] = [
-    ("bash", "claude-accounts.bash"),
-    ("zsh", "_claude-accounts"),
-    ("fish", "claude-accounts.fish"),
-];
+/// What the archive's name starts with.
+const NAME: &str = "claude-accounts";
+/// The programs in it.
+const PROGRAMS: [&str; 2] = ["claude-accounts", "claude-share"];
 
-/// Builds the release program and packs it with its licence, read-me, completions and man pages.
+/// Builds the release programs and packs them with licence, documentation, completions and man pages.
 pub(crate) fn run() -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     must(&mut workspace.cargo(&["build", "--release", "--package", "cli"]))?;
-    let name = format!(
-        "{PROGRAM}-{}-{}",
-        version(&workspace)?,
-        std::env::consts::ARCH
-    );
+    let name = format!("{NAME}-{}-{}", version(&workspace)?, std::env::consts::ARCH);
     let packages = workspace.target.join("package");
     let staging = packages.join(&name);
     if staging.exists() {
@@ -44,18 +36,31 @@ fn stage(workspace: &Workspace, staging: &Path) -> Result<()> {
     let man = staging.join("man");
     std::fs::create_dir_all(&completions)?;
     std::fs::create_dir_all(&man)?;
-    let program = staging.join(PROGRAM);
-    std::fs::copy(workspace.target.join("release").join(PROGRAM), &program)?;
-    for file in ["LICENSE", "README.md"] {
-        std::fs::copy(workspace.root.join(file), staging.join(file))
+    for file in ["LICENSE", "README.md", "docs/server.md"] {
+        let copy = staging.join(file);
+        std::fs::create_dir_all(copy.parent().ok_or("a file in the archive")?)?;
+        std::fs::copy(workspace.root.join(file), copy)
             .map_err(|error| format!("{file}: {error}"))?;
     }
-    for (shell, file) in COMPLETIONS {
-        let script = must(Command::new(&program).args(["completions", shell]))?;
-        std::fs::write(completions.join(file), script)?;
+    for name in PROGRAMS {
+        let program = staging.join(name);
+        std::fs::copy(workspace.target.join("release").join(name), &program)?;
+        for (shell, file) in completions_of(name) {
+            let script = must(Command::new(&program).args(["completions", shell]))?;
+            std::fs::write(completions.join(file), script)?;
+        }
+        must(Command::new(&program).arg("man").arg(&man))?;
     }
-    must(Command::new(&program).arg("man").arg(&man))?;
     Ok(())
+}
+
+/// The shells that get completions of a program, and the names under which they look for them.
+fn completions_of(program: &str) -> [(&'static str, String); 3] {
+    [
+        ("bash", format!("{program}.bash")),
+        ("zsh", format!("_{program}")),
+        ("fish", format!("{program}.fish")),
+    ]
 }
 
 /// Packs the directory `name`; owners and order are fixed so that equal contents give archives that compare well.

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use model::{AccountId, CredentialDocument, Timestamp};
 use vault::{Account, Vault, VaultError};
 
-use crate::session::{self, may_be_replaced};
 use crate::schedule::{Failure, Finished, LONGEST_WAIT, Schedule};
+use crate::session::{self, may_be_replaced};
 use crate::{Outcome, RenewError, RuntimeDirectory, Session, clock};
 
 pub use options::{KeeperError, KeeperEvent, KeeperOptions, SessionEnd};
@@ -30,7 +30,6 @@ pub use sign_in::Kept;
 use protocol::{Request, Socket};
 use sign_in::Progress;
 use wait::{Waiter, WatchedSession};
-
 
 /// The wait for something that takes moments: somebody else's lease, a client that still writes.
 const MOMENTS: Duration = Duration::from_millis(200);

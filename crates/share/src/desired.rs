@@ -100,7 +100,6 @@ pub fn key_command(program: &Path) -> String {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,7 +108,9 @@ mod tests {
     fn a_key_is_asked_for_and_written_nowhere() {
         let wish = managed_home(&Settings::default(), &Provision::Key, "/usr/bin/x key");
         assert_eq!(wish.credentials, CredentialsWish::Absent);
-        assert!(matches!(wish.settings, SettingsWish::KeyHelper { command, .. } if command == "/usr/bin/x key"));
+        assert!(
+            matches!(wish.settings, SettingsWish::KeyHelper { command, .. } if command == "/usr/bin/x key")
+        );
     }
 
     #[test]
@@ -123,7 +124,10 @@ mod tests {
 
     #[test]
     fn a_path_with_a_blank_is_quoted() {
-        assert_eq!(key_command(Path::new("/usr/bin/claude-share")), "/usr/bin/claude-share key");
+        assert_eq!(
+            key_command(Path::new("/usr/bin/claude-share")),
+            "/usr/bin/claude-share key"
+        );
         assert_eq!(key_command(Path::new("/a b/c'd")), "'/a b/c'\\''d' key");
     }
 }

@@ -14,10 +14,10 @@ mod umask;
 mod wish;
 mod work;
 
+pub(crate) use claude_json_file::Patched;
+pub(crate) use credentials::fingerprint;
 pub use wish::{
     ClaudeJsonWish, Condition, CredentialsWish, HomeReport, HomeRequest, HomeWish, Item,
     ItemReport, Mended, Owner, SettingsWish, Task, Watch, WatchedDirectory,
 };
-pub(crate) use claude_json_file::Patched;
-pub(crate) use credentials::fingerprint;
 pub(crate) use work::Worker;

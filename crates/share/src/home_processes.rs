@@ -74,7 +74,11 @@ impl HomeProcesses {
                 None,
             )?;
             let mut command = Command::new(program);
-            command.arg0("claude-share").arg(ZYGOTE_ARGUMENT).env_clear().current_dir("/");
+            command
+                .arg0("claude-share")
+                .arg(ZYGOTE_ARGUMENT)
+                .env_clear()
+                .current_dir("/");
             command
                 .stdin(Stdio::from(theirs))
                 .stdout(Stdio::null())

@@ -82,6 +82,8 @@ pub struct Keeper {
     common_stored_at: Instant,
     /// Logins taken over from users that have yet to prove themselves, by account.
     provisional: BTreeMap<String, Provisional>,
+    /// Why the last renewal of an account failed.
+    not_renewed: BTreeMap<String, String>,
     vault_changed: bool,
     vault_read_at: Instant,
     started_at: i64,
@@ -117,7 +119,9 @@ fn lock(paths: &ServerPaths, patience: Duration) -> Result<File, ShareError> {
             }
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
             Err(errno) => {
-                return Err(ShareError::system("lock the keeper's directory")(errno.into()));
+                return Err(ShareError::system("lock the keeper's directory")(
+                    errno.into(),
+                ));
             }
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -126,7 +130,9 @@ fn lock(paths: &ServerPaths, patience: Duration) -> Result<File, ShareError> {
 
 fn now_millis() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 impl Keeper {
@@ -168,6 +174,7 @@ impl Keeper {
             common_is_new: false,
             common_stored_at: Instant::now(),
             provisional: BTreeMap::new(),
+            not_renewed: BTreeMap::new(),
             vault_changed: true,
             vault_read_at: Instant::now(),
             started_at: now_millis(),
@@ -232,7 +239,8 @@ impl Keeper {
         }
         if self.state.settings.credentials == CredentialsMode::Link {
             let shared = &self.state.settings.shared_directory;
-            self.changes.watch(Place::SharedClaude, &shared.join("home/.claude"));
+            self.changes
+                .watch(Place::SharedClaude, &shared.join("home/.claude"));
         }
         self.vault_changed = true;
     }
@@ -303,12 +311,19 @@ impl Keeper {
             .map(|record| self.state.account_of(record).to_owned())
             .collect();
         used.insert(self.state.default_account.clone());
-        used.extend(self.state.source.iter().map(|source| source.account.clone()));
+        used.extend(
+            self.state
+                .source
+                .iter()
+                .map(|source| source.account.clone()),
+        );
         let (changed, problems) = self.accounts.refresh(&used);
         for problem in problems {
             self.tell_problem(problem);
         }
         for id in changed {
+            // Whoever has renewed it.
+            self.not_renewed.remove(&id);
             let account = self.accounts.name(&id);
             self.tell(KeeperEvent::NewCredential { account });
             self.publish_shared(&id);
@@ -346,17 +361,22 @@ impl Keeper {
             return;
         };
         if shared_credentials::read(&shared).is_some_and(|there| {
-            there.refresh_token() == login.refresh_token() && there.expires_at() == login.expires_at()
+            there.refresh_token() == login.refresh_token()
+                && there.expires_at() == login.expires_at()
         }) {
             return;
         }
-        let group = SystemUsers::read().ok().and_then(|users| Some(users.group(&group)?.gid));
+        let group = SystemUsers::read()
+            .ok()
+            .and_then(|users| Some(users.group(&group)?.gid));
         let written = match group {
             Some(gid) => shared_credentials::write(&shared, gid, &login),
             None => Err(std::io::Error::other("the group does not exist")),
         };
         if let Err(error) = written {
-            self.tell_problem(format!("the shared credential file was not written: {error}"));
+            self.tell_problem(format!(
+                "the shared credential file was not written: {error}"
+            ));
         }
     }
 
@@ -431,7 +451,14 @@ impl Keeper {
             let id = account.to_string();
             let name = self.accounts.name(&id);
             self.vault_changed = true;
-            self.prove(&id, result.as_ref().err().map(|failure| failure.reason.as_str()));
+            self.prove(
+                &id,
+                result.as_ref().err().map(|failure| failure.reason.as_str()),
+            );
+            match &result {
+                Ok(_) => drop(self.not_renewed.remove(&id)),
+                Err(failure) => drop(self.not_renewed.insert(id, failure.reason.clone())),
+            }
             match result {
                 Ok(Outcome::Renewed) => self.tell(KeeperEvent::Renewed { account: name }),
                 Ok(_) => {}
@@ -497,6 +524,7 @@ impl Keeper {
             started_at: self.started_at,
             users: self.users.by_name.len(),
             troubles,
+            not_renewed: self.not_renewed.clone(),
             waiting: self.users.busy(),
         }
     }

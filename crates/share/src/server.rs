@@ -23,8 +23,8 @@ pub use facts::{Facts, Questions};
 pub use keeper_control::KeeperStart;
 pub use lock::CommandLock;
 pub use plan::{
-    OnFailure,
-    InitRequest, NewUser, Password, Plan, Refusal, RefusalKind, RemoveRequest, SyncRequest,
-    has_to_log_in_again, plan_add_user, plan_assign, plan_init, plan_remove_user, plan_sync, plan_uninstall,
+    InitRequest, NewUser, OnFailure, Password, Plan, Refusal, RefusalKind, RemoveRequest,
+    SyncRequest, has_to_log_in_again, plan_add_user, plan_assign, plan_init, plan_remove_user,
+    plan_sync, plan_uninstall,
 };
 pub use step::Step;

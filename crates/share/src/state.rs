@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vault::durable::{self, Placing};
 
+use crate::ShareError;
 use crate::home::Item;
 use crate::settings::Settings;
-use crate::ShareError;
 
 /// The layout of the file. A file of a later one is refused, not guessed at.
 const FORMAT: u32 = 1;

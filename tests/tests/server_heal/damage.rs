@@ -46,7 +46,11 @@ impl Home {
     }
 
     /// Puts something in the place of another thing in one step, made by `make` and given to the user.
-    fn exchange(&self, place: PathBuf, make: impl Fn(&PathBuf) -> io::Result<()>) -> io::Result<()> {
+    fn exchange(
+        &self,
+        place: PathBuf,
+        make: impl Fn(&PathBuf) -> io::Result<()>,
+    ) -> io::Result<()> {
         let (new, away) = (self.root.join("made"), self.root.join("away"));
         for path in [&new, &away] {
             remove(path);
@@ -74,7 +78,13 @@ fn mode(path: PathBuf, mode: u32) -> io::Result<()> {
 }
 
 fn fifo(path: &PathBuf) -> io::Result<()> {
-    Ok(mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0)?)
+    Ok(mknodat(
+        CWD,
+        path,
+        FileType::Fifo,
+        Mode::from_raw_mode(0o600),
+        0,
+    )?)
 }
 
 /// What the client leaves of a login that it takes for lost.
@@ -86,12 +96,16 @@ pub(crate) fn blanked() -> Vec<u8> {
 pub(crate) const DAMAGES: [Damage; 32] = [
     ("view deleted", |home| fs::remove_file(home.view())),
     ("view empty", |home| fs::write(home.view(), "")),
-    ("view garbage", |home| fs::write(home.view(), "\0\u{1}garbage")),
+    ("view garbage", |home| {
+        fs::write(home.view(), "\0\u{1}garbage")
+    }),
     ("view cut in half", |home| {
         let whole = fs::read(home.view())?;
         fs::write(home.view(), &whole[..whole.len() / 2])
     }),
-    ("view of before", |home| fs::write(home.view(), &home.old_view)),
+    ("view of before", |home| {
+        fs::write(home.view(), &home.old_view)
+    }),
     ("view of before by a rename", |home| {
         home.exchange(home.view(), |new| fs::write(new, &home.old_view))
     }),
@@ -99,8 +113,12 @@ pub(crate) const DAMAGES: [Damage; 32] = [
     ("view 0644", |home| mode(home.view(), 0o644)),
     ("view 0400", |home| mode(home.view(), 0o400)),
     ("view 0000", |home| mode(home.view(), 0)),
-    ("view a link", |home| home.exchange(home.view(), |new| symlink("/etc/passwd", new))),
-    ("view a directory", |home| home.exchange(home.view(), |new| fs::create_dir(new))),
+    ("view a link", |home| {
+        home.exchange(home.view(), |new| symlink("/etc/passwd", new))
+    }),
+    ("view a directory", |home| {
+        home.exchange(home.view(), |new| fs::create_dir(new))
+    }),
     ("view a FIFO", |home| home.exchange(home.view(), fifo)),
     (".claude removed", |home| {
         fs::symlink_metadata(home.claude())?;
@@ -113,24 +131,48 @@ pub(crate) const DAMAGES: [Damage; 32] = [
         remove(&away);
         fs::rename(home.claude(), away)
     }),
-    (".claude another one", |home| home.exchange(home.claude(), |new| fs::create_dir(new))),
-    (".claude a file", |home| home.exchange(home.claude(), |new| fs::write(new, "x"))),
-    (".claude a link", |home| home.exchange(home.claude(), |new| symlink("/tmp", new))),
+    (".claude another one", |home| {
+        home.exchange(home.claude(), |new| fs::create_dir(new))
+    }),
+    (".claude a file", |home| {
+        home.exchange(home.claude(), |new| fs::write(new, "x"))
+    }),
+    (".claude a link", |home| {
+        home.exchange(home.claude(), |new| symlink("/tmp", new))
+    }),
     (".claude 0000", |home| mode(home.claude(), 0)),
     ("settings removed", |home| fs::remove_file(home.settings())),
-    ("settings a file", |home| home.exchange(home.settings(), |new| fs::write(new, "{\"model\": \"mine\"}"))),
-    ("settings a link to elsewhere", |home| home.exchange(home.settings(), |new| symlink("elsewhere", new))),
-    ("local settings removed", |home| fs::remove_file(home.claude().join("settings.local.json"))),
+    ("settings a file", |home| {
+        home.exchange(home.settings(), |new| {
+            fs::write(new, "{\"model\": \"mine\"}")
+        })
+    }),
+    ("settings a link to elsewhere", |home| {
+        home.exchange(home.settings(), |new| symlink("elsewhere", new))
+    }),
+    ("local settings removed", |home| {
+        fs::remove_file(home.claude().join("settings.local.json"))
+    }),
     (".claude.json removed", |home| fs::remove_file(home.about())),
-    (".claude.json garbage", |home| fs::write(home.about(), "garbage")),
+    (".claude.json garbage", |home| {
+        fs::write(home.about(), "garbage")
+    }),
     (".claude.json empty", |home| fs::write(home.about(), "")),
     (".claude.json cut in half", |home| {
         let whole = fs::read(home.about())?;
         fs::write(home.about(), &whole[..whole.len() / 2])
     }),
-    (".claude.json new", |home| home.exchange(home.about(), |new| fs::write(new, "{}"))),
-    (".claude.json a link", |home| home.exchange(home.about(), |new| symlink("/etc/passwd", new))),
-    (".claude.json a directory", |home| home.exchange(home.about(), |new| fs::create_dir(new))),
-    (".claude.json a FIFO", |home| home.exchange(home.about(), fifo)),
+    (".claude.json new", |home| {
+        home.exchange(home.about(), |new| fs::write(new, "{}"))
+    }),
+    (".claude.json a link", |home| {
+        home.exchange(home.about(), |new| symlink("/etc/passwd", new))
+    }),
+    (".claude.json a directory", |home| {
+        home.exchange(home.about(), |new| fs::create_dir(new))
+    }),
+    (".claude.json a FIFO", |home| {
+        home.exchange(home.about(), fifo)
+    }),
     (".claude.json 0000", |home| mode(home.about(), 0)),
 ];

@@ -42,7 +42,11 @@ fn damage_of_every_kind_is_healed() {
         damage(&home).unwrap_or_else(|error| panic!("{what}: {error}"));
         let begun = Instant::now();
         while let Some(wrong) = server.wrong_in_home(user) {
-            assert!(begun.elapsed() < LIMIT, "{what}: {wrong}\n{}", server.keeper_log());
+            assert!(
+                begun.elapsed() < LIMIT,
+                "{what}: {wrong}\n{}",
+                server.keeper_log()
+            );
             thread::sleep(Duration::from_micros(200));
         }
         took.push((begun.elapsed(), what));

@@ -16,16 +16,28 @@ const USERS: [&str; 6] = ["anna", "bert", "carol", "dora", "emil", "fred"];
 
 fn account_state(server: &Server) -> String {
     let status = server.status();
-    status["accounts"][0]["state"].as_str().unwrap_or_default().to_owned()
+    status["accounts"][0]["state"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// As somebody at the machine would.
 fn sign_in_again(server: &Server) {
     let login = server.tokens.issue("shared");
     let document = login.credentials_expiring_at(now_ms() + end_to_end::HOURS_8);
-    server.host.write("/root/captured.json", document.to_string(), 0o600);
+    server
+        .host
+        .write("/root/captured.json", document.to_string(), 0o600);
     let mut command = server.host.command("claude-accounts");
-    command.args(["--vault", VAULT, "login", "default", "--capture", "/root/captured.json"]);
+    command.args([
+        "--vault",
+        VAULT,
+        "login",
+        "default",
+        "--capture",
+        "/root/captured.json",
+    ]);
     drop(Ran::of(command).success());
 }
 
@@ -64,7 +76,10 @@ fn killed_at_any_moment() {
         keeper.wait(LIMIT);
         keeper = Process::spawn_talking(server.command(&["server", "keeper"]));
         wait_until("all homes, or a login that is lost", LIMIT, || {
-            if USERS.iter().all(|user| server.wrong_in_home(user).is_none()) {
+            if USERS
+                .iter()
+                .all(|user| server.wrong_in_home(user).is_none())
+            {
                 return true;
             }
             if account_state(&server) == "sign-in-again" {
@@ -85,7 +100,10 @@ fn killed_at_any_moment() {
     wait_until("a status without care", LIMIT, || {
         server.run(&["server", "status"]).status.success()
     });
-    let left = server.host.run(&["find", "/home", "-name", "*on-its-way*"]).success();
+    let left = server
+        .host
+        .run(&["find", "/home", "-name", "*on-its-way*"])
+        .success();
     assert_eq!(left.stdout, "");
     for line in keeper.lines() {
         assert!(!line.contains("FAKE"), "{line}");

@@ -18,7 +18,9 @@ fn about(server: &Server, user: &str) -> Value {
 /// As the client writes it: by a rename, as the user.
 fn write(server: &Server, user: &str, path: &str, text: &str) {
     let script = "mkdir -p \"${1%/*}\" && printf %s \"$2\" > \"$1.new\" && mv \"$1.new\" \"$1\"";
-    let ran = server.host.run_quickly_as(user, &["sh", "-c", script, "sh", path, text]);
+    let ran = server
+        .host
+        .run_quickly_as(user, &["sh", "-c", script, "sh", path, text]);
     drop(ran.success());
 }
 
@@ -64,9 +66,15 @@ fn servers_are_carried_and_projects_are_not() {
 file['projects'] = {'/home/anna/mine': {'history': ['of anna']}}
 file['numStartups'] = 7";
     change(&server, "anna", add);
-    change(&server, "bert", "file['projects'] = {'/home/bert/mine': {'mcpServers': {'private': {}}}}");
+    change(
+        &server,
+        "bert",
+        "file['projects'] = {'/home/bert/mine': {'mcpServers': {'private': {}}}}",
+    );
     for user in USERS {
-        wait_until("the server in every file", LIMIT, || about(&server, user)["mcpServers"]["tool"] == tool);
+        wait_until("the server in every file", LIMIT, || {
+            about(&server, user)["mcpServers"]["tool"] == tool
+        });
     }
     // Every user adds one in the same moment.
     for user in USERS {
@@ -75,7 +83,9 @@ file['numStartups'] = 7";
     }
     for user in USERS {
         wait_until("all servers in every file", LIMIT, || {
-            USERS.iter().all(|other| about(&server, user)["mcpServers"][other]["command"] == *other)
+            USERS
+                .iter()
+                .all(|other| about(&server, user)["mcpServers"][other]["command"] == *other)
         });
     }
     change(&server, "carol", "del file['mcpServers']['tool']");
@@ -88,7 +98,11 @@ file['numStartups'] = 7";
     let text = |user| about(&server, user).to_string();
     assert!(text("anna").contains("of anna") && text("anna").contains("\"numStartups\":7"));
     assert!(text("bert").contains("private"));
-    for (user, others) in [("anna", "/home/bert"), ("bert", "of anna"), ("carol", "/mine")] {
+    for (user, others) in [
+        ("anna", "/home/bert"),
+        ("bert", "of anna"),
+        ("carol", "/mine"),
+    ] {
         assert!(!text(user).contains(others), "{user}");
     }
 }
@@ -107,22 +121,42 @@ fn the_newest_good_backup_comes_back() {
         let at = format!("2026-01-0{number}");
         drop(server.host.run(&["touch", "-d", &at, &path]).success());
     };
-    let good = |name: &str| json!({"projects": {name: {}}, "oauthAccount": who("shared")}).to_string();
+    let good =
+        |name: &str| json!({"projects": {name: {}}, "oauthAccount": who("shared")}).to_string();
     backup(1, &good("/oldest"));
     backup(2, &good("/newest"));
     backup(3, "{\"projects\": {\"/half");
-    for (round, damage) in ["garbage", "", "{\"projects\": {\"/half"].into_iter().enumerate() {
+    for (round, damage) in ["garbage", "", "{\"projects\": {\"/half"]
+        .into_iter()
+        .enumerate()
+    {
         write(&server, "anna", "/home/anna/.claude.json", damage);
         wait_until("the newest good backup", LIMIT, || {
             about(&server, "anna")["projects"]["/newest"].is_object()
         });
         server.wait_for_good_home("anna");
         // Without one there is what all share, and what was there stays beside.
-        write(&server, "bert", "/home/bert/.claude.json", &format!("{damage} of bert"));
+        write(
+            &server,
+            "bert",
+            "/home/bert/.claude.json",
+            &format!("{damage} of bert"),
+        );
         server.wait_for_good_home("bert");
-        let found = server.host.run(&["sh", "-c", "grep -l 'of bert' /home/bert/.claude.json.claude-share-backup-20* | wc -l"]);
+        let found = server.host.run(&[
+            "sh",
+            "-c",
+            "grep -l 'of bert' /home/bert/.claude.json.claude-share-backup-20* | wc -l",
+        ]);
         assert_eq!(found.success().stdout.trim(), (round + 1).to_string());
     }
-    assert!(Path::new(&server.host.path("/home/anna/.claude/backups/.claude.json.backup.2")).exists());
+    assert!(
+        Path::new(
+            &server
+                .host
+                .path("/home/anna/.claude/backups/.claude.json.backup.2")
+        )
+        .exists()
+    );
     server.wait_for_good_home("carol");
 }

@@ -54,9 +54,19 @@ fn who_calls_without_end() {
     };
     let server = &scene.server;
     let mut command = server.host.command("claude-accounts");
-    command.args(["--vault", end_to_end::server::VAULT, "add", "billed", "--key-stdin"]);
+    command.args([
+        "--vault",
+        end_to_end::server::VAULT,
+        "add",
+        "billed",
+        "--key-stdin",
+    ]);
     drop(Ran::with_input(command, KEY.as_bytes()).success());
-    drop(server.run(&["server", "assign", "anna", "billed"]).success());
+    drop(
+        server
+            .run(&["server", "assign", "anna", "billed"])
+            .success(),
+    );
     for (what, words) in [
         ("says nothing", "b''"),
         ("says garbage", "bytes(range(256))"),
@@ -77,16 +87,25 @@ fn who_calls_without_end() {
         drop(hostile);
     }
     for word in ["key", "status", "reload", "stop", "", "KEY", "key status"] {
-        let ran = server.host.run_quickly_as("mallory", &["python3", "-c", ASK, word]);
+        let ran = server
+            .host
+            .run_quickly_as("mallory", &["python3", "-c", ASK, word]);
         let answer = ran.success().stdout;
-        assert!(!answer.contains(KEY) && !answer.contains("\"pid\""), "{word}: {answer}");
+        assert!(
+            !answer.contains(KEY) && !answer.contains("\"pid\""),
+            "{word}: {answer}"
+        );
     }
     scene.assert_keeper_lives("has asked for everything");
     server.wait_for_good_home("mallory");
     server.wait_for_good_home("bert");
 
     // Taken away, it is gone at once.
-    drop(server.run(&["server", "assign", "anna", "--default"]).success());
+    drop(
+        server
+            .run(&["server", "assign", "anna", "--default"])
+            .success(),
+    );
     wait_until("no key any more", LIMIT, || {
         let mut command = server.host.command_as_user("anna", "claude-share");
         command.arg("key").stdin(Stdio::null());

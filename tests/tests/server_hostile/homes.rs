@@ -95,7 +95,11 @@ fn what_nobody_can_change() {
     let Some(scene) = Scene::with(&IMMUTABLE.map(|harm| harm.user)) else {
         return;
     };
-    let probe = scene.host().run(&["sh", "-c", "touch /home/probe && chattr +i /home/probe && chattr -i /home/probe"]);
+    let probe = scene.host().run(&[
+        "sh",
+        "-c",
+        "touch /home/probe && chattr +i /home/probe && chattr -i /home/probe",
+    ]);
     if !probe.status.success() {
         return testkit::skip("needs a file system in memory with attributes (chattr +i)");
     }
@@ -126,6 +130,8 @@ fn harm_and_heal(scene: &Scene, harms: &[Harm]) {
     for harm in harms {
         scene.as_root(harm.heal);
     }
+    // They are looked at when there is something for them, at the latest after a minute.
+    scene.server.renew();
     for harm in harms {
         scene.server.wait_for_good_home(harm.user);
     }

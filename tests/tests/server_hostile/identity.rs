@@ -18,8 +18,8 @@ print('begun', flush=True)
 print(one.makefile().readline(), flush=True)
 "#;
 
-/// What is below `$1`, that is not from the skeleton.
-const LEFT: &str = "find \"$1\" -mindepth 1 ! -name '.bash*' ! -name .profile ! -name .face ! -name '.face.icon'";
+/// What is below `$1` of `$2`, that is not from the skeleton.
+const LEFT: &str = "find \"$1\" -mindepth 1 -user \"$2\" ! -name '.bash*' ! -name .profile ! -name .face ! -name '.face.icon'";
 
 /// What `user` is told when he asks for his key.
 fn key_of(scene: &Scene, user: &str) -> Ran {
@@ -28,7 +28,10 @@ fn key_of(scene: &Scene, user: &str) -> Ran {
 
 fn assert_gets_nothing(scene: &Scene, user: &str) {
     let ran = key_of(scene, user);
-    assert!(!ran.status.success() && !ran.stdout.contains("FAKE"), "{ran:#?}");
+    assert!(
+        !ran.status.success() && !ran.stdout.contains("FAKE"),
+        "{ran:#?}"
+    );
 }
 
 /// Deletes a user, as root has to: not while a process of his runs, and be it one of ours.
@@ -52,22 +55,38 @@ fn deleted_users_and_their_numbers() {
     let mut command = scene.host().command("claude-accounts");
     command.args(["--vault", VAULT, "add", "billed", "--key-stdin"]);
     drop(Ran::with_input(command, KEY.as_bytes()).success());
-    drop(scene.server.run(&["server", "assign", "keyed", "billed"]).success());
+    drop(
+        scene
+            .server
+            .run(&["server", "assign", "keyed", "billed"])
+            .success(),
+    );
     assert_eq!(key_of(&scene, "keyed").success().stdout, format!("{KEY}\n"));
 
     // Deleted, with the home and without, while there is work for everybody.
     let numbers = ["quit", "gone", "keyed", "renamed"].map(|name| scene.host().uid_of(name));
-    for command in ["userdel quit", "userdel -r gone", "userdel -r keyed", "userdel -r renamed"] {
+    for command in [
+        "userdel quit",
+        "userdel -r gone",
+        "userdel -r keyed",
+        "userdel -r renamed",
+    ] {
         scene.server.renew();
         delete(&scene, command);
     }
     // Others get their numbers, and one a name, as soon as they are free.
     for (number, name) in numbers.iter().zip(["mallory", "mallet", "eve"]) {
         let number = number.to_string();
-        scene.host().run(&["useradd", "-m", "-s", "/bin/bash", "-u", &number, name]).success();
+        scene
+            .host()
+            .run(&["useradd", "-m", "-s", "/bin/bash", "-u", &number, name])
+            .success();
         assert_gets_nothing(&scene, name);
     }
-    scene.host().run(&["useradd", "-m", "-s", "/bin/bash", "-u", "4000", "renamed"]).success();
+    scene
+        .host()
+        .run(&["useradd", "-m", "-s", "/bin/bash", "-u", "4000", "renamed"])
+        .success();
     let before = scene.as_root("cat /home/quit/.claude/.credentials.json");
     scene.note_outside();
     for _renewal in 0..3 {
@@ -76,7 +95,10 @@ fn deleted_users_and_their_numbers() {
     let status = scene.server.status();
     for name in ["quit", "gone", "keyed", "renamed"] {
         let told = user_of(&status, name);
-        assert!(told["needs_care"] == true && told["problem"].is_string(), "{told}");
+        assert!(
+            told["needs_care"] == true && told["problem"].is_string(),
+            "{told}"
+        );
         eprintln!("{name}: {}", told["problem"]);
     }
     drop(scene.server.run(&["server", "status"]).code(1));
@@ -85,19 +107,33 @@ fn deleted_users_and_their_numbers() {
     scene.serve_the_honest("users deleted");
     for name in ["mallory", "mallet", "eve", "renamed"] {
         let home = format!("/home/{name}");
-        let left = scene.host().run(&["sh", "-c", LEFT, "sh", &home]).success();
+        let left = scene
+            .host()
+            .run(&["sh", "-c", LEFT, "sh", &home, name])
+            .success();
         assert_eq!(left.stdout, "", "{name}");
         assert_gets_nothing(&scene, name);
     }
     // The home that was left is nobody's business any more: it now has the number of another user.
-    assert_eq!(scene.as_root("cat /home/quit/.claude/.credentials.json"), before);
+    assert_eq!(
+        scene.as_root("cat /home/quit/.claude/.credentials.json"),
+        before
+    );
     scene.assert_harmless("users deleted");
 
     for name in ["quit", "gone", "keyed", "renamed"] {
-        drop(scene.server.run(&["server", "remove-user", name, "-y"]).success());
+        drop(
+            scene
+                .server
+                .run(&["server", "remove-user", name, "-y"])
+                .success(),
+        );
     }
     scene.wait_until_all_is_well("users deleted");
-    assert_eq!(scene.as_root("cat /home/quit/.claude/.credentials.json"), before);
+    assert_eq!(
+        scene.as_root("cat /home/quit/.claude/.credentials.json"),
+        before
+    );
 }
 
 /// Deleted in the midst of work in his home, many times.
@@ -111,7 +147,14 @@ fn deleted_and_back_while_work_goes_on() {
         scene.server.renew();
         // Without a word of the keeper's: it may be at work.
         scene.as_root("rm -f /home/mallory/.claude/.credentials.json");
-        delete(&scene, if round % 2 == 0 { "userdel -r mallory" } else { "userdel mallory" });
+        delete(
+            &scene,
+            if round % 2 == 0 {
+                "userdel -r mallory"
+            } else {
+                "userdel mallory"
+            },
+        );
         let add = format!("useradd -m -s /bin/bash -u {number} mallory 2> /dev/null");
         scene.as_root(&add);
         scene.note_outside();
@@ -135,17 +178,27 @@ fn a_number_that_has_changed_hands_just_before_the_question() {
     let mut command = scene.host().command("claude-accounts");
     command.args(["--vault", VAULT, "add", "billed", "--key-stdin"]);
     drop(Ran::with_input(command, KEY.as_bytes()).success());
-    drop(scene.server.run(&["server", "assign", "keyed", "billed"]).success());
+    drop(
+        scene
+            .server
+            .run(&["server", "assign", "keyed", "billed"])
+            .success(),
+    );
     assert_eq!(key_of(&scene, "keyed").success().stdout, format!("{KEY}\n"));
     let number = scene.host().uid_of("keyed");
     let signal = |name: &str| scene.as_root(&format!("kill -{name} {}", scene.keeper_pid()));
     signal("STOP");
-    scene.as_root(&format!("userdel -r keyed 2> /dev/null && useradd -m -u {number} eve"));
+    scene.as_root(&format!(
+        "userdel -r keyed 2> /dev/null && useradd -m -u {number} eve"
+    ));
     let mut asking = scene.script("eve", ASK, &[]);
     signal("CONT");
     assert!(asking.wait(LIMIT).success());
     let answer = asking.wait_for_line(1, LIMIT);
-    assert!(answer.contains("not managed") && !answer.contains(KEY), "{answer}");
+    assert!(
+        answer.contains("not managed") && !answer.contains(KEY),
+        "{answer}"
+    );
     scene.serve_the_honest("a number that has changed hands");
     scene.assert_keeper_lives("a number that has changed hands");
 }

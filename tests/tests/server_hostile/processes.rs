@@ -52,7 +52,11 @@ const KILL: &str = "9";
 fn end_all_of(scene: &Scene, hostile: Process) {
     drop(hostile);
     // By himself: it reaches the processes that work for him, too, and ends with itself.
-    drop(scene.host().run_quickly_as("mallory", &["sh", "-c", "kill -KILL -1"]));
+    drop(
+        scene
+            .host()
+            .run_quickly_as("mallory", &["sh", "-c", "kill -KILL -1"]),
+    );
 }
 
 #[test]
@@ -73,7 +77,11 @@ fn stopped_killed_and_locked_out() {
         let told = scene.wait_for_trouble("mallory");
         eprintln!("{what}: {told}");
         end_all_of(&scene, hostile);
-        scene.as_root("rm -rf /home/mallory/.claude.json.lock /home/mallory/.claude/.credentials.json");
+        scene.as_root(
+            "rm -rf /home/mallory/.claude.json.lock /home/mallory/.claude/.credentials.json",
+        );
+        // He is looked at when there is something for him, at the latest after a minute.
+        scene.server.renew();
         scene.server.wait_for_good_home("mallory");
         scene.wait_until_all_is_well(what);
     }

@@ -73,11 +73,29 @@ fn what_changes_all_the_time() {
     let Some(scene) = Scene::with(&["mallory"]) else {
         return;
     };
-    let exchange = |target| ["/home/mallory/.claude", "/home/mallory/.claude.other", target];
+    let exchange = |target| {
+        [
+            "/home/mallory/.claude",
+            "/home/mallory/.claude.other",
+            target,
+        ]
+    };
     let races: [(&str, &str, Vec<&str>); 5] = [
-        ("exchanged with a link to another's", EXCHANGE, exchange("/home/carol/.claude").to_vec()),
-        ("exchanged with a link to a directory for all", EXCHANGE, exchange("/srv/open").to_vec()),
-        ("exchanged with a link to root's", EXCHANGE, exchange("/root").to_vec()),
+        (
+            "exchanged with a link to another's",
+            EXCHANGE,
+            exchange("/home/carol/.claude").to_vec(),
+        ),
+        (
+            "exchanged with a link to a directory for all",
+            EXCHANGE,
+            exchange("/srv/open").to_vec(),
+        ),
+        (
+            "exchanged with a link to root's",
+            EXCHANGE,
+            exchange("/root").to_vec(),
+        ),
         ("written all the time", REWRITE, Vec::new()),
         ("removed all the time", REMOVE, Vec::new()),
     ];
@@ -102,9 +120,22 @@ fn a_file_that_is_a_link_every_other_moment() {
     let Some(scene) = Scene::with(&["mallory"]) else {
         return;
     };
-    let names = [".claude/.credentials.json", ".claude/settings.json", ".claude.json"];
-    let targets = ["/home/carol/.claude/.credentials.json", "/srv/open/made", "/home/carol/notes"];
-    let paths = names.map(|name| (format!("/home/mallory/{name}"), format!("/home/mallory/{name}.other")));
+    let names = [
+        ".claude/.credentials.json",
+        ".claude/settings.json",
+        ".claude.json",
+    ];
+    let targets = [
+        "/home/carol/.claude/.credentials.json",
+        "/srv/open/made",
+        "/home/carol/notes",
+    ];
+    let paths = names.map(|name| {
+        (
+            format!("/home/mallory/{name}"),
+            format!("/home/mallory/{name}.other"),
+        )
+    });
     let hostile: Vec<_> = paths
         .iter()
         .zip(targets)
@@ -116,7 +147,9 @@ fn a_file_that_is_a_link_every_other_moment() {
     scene.assert_untouched_outside("files exchanged with links");
     scene.assert_keeper_lives("files exchanged with links");
     drop(hostile);
-    scene.as_root("rm -rf /home/mallory/.claude.json /home/mallory/.claude /home/mallory/.claude.json.other");
+    scene.as_root(
+        "rm -rf /home/mallory/.claude.json /home/mallory/.claude /home/mallory/.claude.json.other",
+    );
     scene.as_root(CLEAR);
     scene.server.wait_for_good_home("mallory");
     scene.wait_until_all_is_well("files exchanged with links");

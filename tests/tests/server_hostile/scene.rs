@@ -135,7 +135,10 @@ impl Scene {
     #[track_caller]
     pub(crate) fn assert_untouched_outside(&self, what: &str) {
         for ((path, before), now) in OUTSIDE.iter().zip(&self.outside).zip(self.look_outside()) {
-            assert!(*before == now, "{what}: {path} was {before:?} and is {now:?}");
+            assert!(
+                *before == now,
+                "{what}: {path} was {before:?} and is {now:?}"
+            );
         }
         let script = "ls -A \"$1\"; find /srv /usr/local -newer \"$2\"; find /home/carol ! -user carol -printf '%u %p\\n'";
         let ran = self
@@ -153,7 +156,10 @@ impl Scene {
         for user in HONEST.into_iter().chain([CARELESS]) {
             self.server.wait_for_view(user);
         }
-        eprintln!("{what}: all honest users have the new token after {:?}", begun.elapsed());
+        eprintln!(
+            "{what}: all honest users have the new token after {:?}",
+            begun.elapsed()
+        );
     }
 
     /// Fails if the keeper has ended or does not answer.
@@ -175,9 +181,11 @@ impl Scene {
     /// Waits until `status` finds nothing that needs care.
     #[track_caller]
     pub(crate) fn wait_until_all_is_well(&self, what: &str) {
-        wait_until(&format!("a status without care after {what}"), LIMIT, || {
-            self.server.run(&["server", "status"]).status.success()
-        });
+        wait_until(
+            &format!("a status without care after {what}"),
+            LIMIT,
+            || self.server.run(&["server", "status"]).status.success(),
+        );
     }
 
     /// Waits until `status` needs care because of `user`, and gives everything that it says of him.

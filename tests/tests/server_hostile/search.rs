@@ -103,7 +103,16 @@ impl Search {
     pub(crate) fn as_user(&self, host: &Host, user: &str, everywhere: bool) -> Value {
         let mut skip = vec!["/proc", "/sys", "/dev/pts"];
         if !everywhere {
-            skip.extend(["/usr", "/opt", "/var/cache", "/var/lib/dpkg", "/lib", "/lib64", "/bin", "/sbin"]);
+            skip.extend([
+                "/usr",
+                "/opt",
+                "/var/cache",
+                "/var/lib/dpkg",
+                "/lib",
+                "/lib64",
+                "/bin",
+                "/sbin",
+            ]);
         }
         let wanted = json!({
             "secrets": self.secrets,
@@ -112,7 +121,9 @@ impl Search {
         });
         let mut command = host.command_as_user(user, "python3");
         command.args(["-c", SEARCH]).stdin(Stdio::piped());
-        Ran::with_input(command, wanted.to_string().as_bytes()).success().json()
+        Ran::with_input(command, wanted.to_string().as_bytes())
+            .success()
+            .json()
     }
 
     /// Fails if `user` finds anything.
@@ -126,6 +137,9 @@ impl Search {
         eprintln!("{when}: {user} read {} files", outcome["read"]);
         assert_eq!(outcome["found"], json!([]), "{when}, {user}");
         assert_eq!(outcome["processes"], json!([]), "{when}, {user}");
-        assert!(outcome["read"].as_u64() > Some(10), "{when}, {user}: {outcome}");
+        assert!(
+            outcome["read"].as_u64() > Some(10),
+            "{when}, {user}: {outcome}"
+        );
     }
 }

@@ -4,8 +4,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use end_to_end::server::{Server, VAULT};
 use end_to_end::LIMIT;
+use end_to_end::server::{Server, VAULT};
 use serde_json::json;
 use testkit::documents::now_ms;
 use testkit::{Process, Ran, skip, wait_until};
@@ -121,18 +121,27 @@ fn nothing_of_it_where_a_user_can_read() {
     let mut command = host.command("claude-accounts");
     command.args(["--vault", VAULT, "add", "billed", "--key-stdin"]);
     drop(Ran::with_input(command, KEY.as_bytes()).success());
-    drop(server.run(&["server", "assign", "keyed", "billed"]).success());
+    drop(
+        server
+            .run(&["server", "assign", "keyed", "billed"])
+            .success(),
+    );
     let token = server.tokens.current("shared").1;
     // All of its generations have it in common.
     let common = token.rsplit_once('-').unwrap().0;
-    assert!(common.starts_with("sk-ant-ort01-FAKEshared-") && common.len() > 30, "{common}");
+    assert!(
+        common.starts_with("sk-ant-ort01-FAKEshared-") && common.len() > 30,
+        "{common}"
+    );
     let search = Search {
         secrets: vec![common.to_owned(), KEY.to_owned()],
         since_ms,
     };
 
     // A search that finds nothing would prove nothing.
-    let planted = host.run_quickly_as("mallory", &["python3", "-c", PLANT, &token]).success();
+    let planted = host
+        .run_quickly_as("mallory", &["python3", "-c", PLANT, &token])
+        .success();
     let outcome = search.as_user(host, "mallory", false);
     let found = outcome["found"].as_array().unwrap();
     assert_eq!(found.len().to_string(), planted.stdout.trim(), "{outcome}");
@@ -158,7 +167,10 @@ fn nothing_of_it_where_a_user_can_read() {
     assert!(!server.keeper_log().contains("FAKE"));
 
     // While a renewal is under way, before and after its token is spent.
-    for hold in [testkit::TokenServer::hold, testkit::TokenServer::hold_answers] {
+    for hold in [
+        testkit::TokenServer::hold,
+        testkit::TokenServer::hold_answers,
+    ] {
         let requests = server.tokens.request_count();
         hold(&server.tokens);
         let renewing = Process::spawn(renewal(&server));
@@ -171,7 +183,11 @@ fn nothing_of_it_where_a_user_can_read() {
         drop(renewing);
     }
 
-    drop(server.run(&["server", "remove-user", "former", "-y"]).success());
+    drop(
+        server
+            .run(&["server", "remove-user", "former", "-y"])
+            .success(),
+    );
     search.assert_nothing_for(host, "former", "after remove-user");
 
     // The keeper killed, and the renewal too, at any moment.
@@ -189,7 +205,9 @@ fn nothing_of_it_where_a_user_can_read() {
     server.wait_for_good_home("anna");
     server.wait_for_good_home("mallory");
     search.assert_nothing_for(host, "keyed", "at the end");
-    let ran = host.run_quickly_as("keyed", &["claude-share", "key"]).success();
+    let ran = host
+        .run_quickly_as("keyed", &["claude-share", "key"])
+        .success();
     assert_eq!(ran.stdout.trim(), KEY);
 }
 
@@ -212,7 +230,10 @@ fn the_processes_that_work_for_a_user_are_closed_to_him() {
     if !server.host.exists("/usr/bin/python3") {
         return skip("needs python3");
     }
-    let ran = server.host.run_quickly_as("mallory", &["python3", "-c", CATCH]).success();
+    let ran = server
+        .host
+        .run_quickly_as("mallory", &["python3", "-c", CATCH])
+        .success();
     eprintln!("{}", ran.stdout);
     let told = ran.json();
     assert_eq!(told["worker"], json!([]));

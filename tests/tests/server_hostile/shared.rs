@@ -6,21 +6,57 @@ use crate::scene::{CARELESS, OF_ROOT, Scene};
 
 /// What a member does there, and where it shows. `$S` is the directory.
 const HARMS: [(&str, &str); 15] = [
-    ("a link to /etc/shadow", "rm -f $S/home/.claude/settings.json; ln -s /etc/shadow $S/home/.claude/settings.json"),
-    ("a link to a file of another's", "rm -f $S/home/.claude/settings.json; ln -s /home/carol/notes $S/home/.claude/settings.json"),
-    ("a dangling link", "rm -f $S/home/.claude/settings.local.json; ln -s /srv/open/made $S/home/.claude/settings.local.json"),
-    ("a link to itself", "rm -f $S/home/.claude/settings.json; ln -s settings.json $S/home/.claude/settings.json"),
-    ("a FIFO", "rm -f $S/home/.claude/settings.json; mkfifo $S/home/.claude/settings.json"),
-    ("a FIFO of the group's", "rm -f $S/home/.claude/settings.json; mkfifo -m 0660 $S/home/.claude/settings.json; chgrp claudeshare $S/home/.claude/settings.json"),
-    ("a directory", "rm -f $S/home/.claude/settings.json; mkdir $S/home/.claude/settings.json"),
-    ("a hard link to a file of another's", "rm -f $S/home/.claude/settings.json; ln /home/carol/notes $S/home/.claude/settings.json"),
+    (
+        "a link to /etc/shadow",
+        "rm -f $S/home/.claude/settings.json; ln -s /etc/shadow $S/home/.claude/settings.json",
+    ),
+    (
+        "a link to a file of another's",
+        "rm -f $S/home/.claude/settings.json; ln -s /home/carol/notes $S/home/.claude/settings.json",
+    ),
+    (
+        "a dangling link",
+        "rm -f $S/home/.claude/settings.local.json; ln -s /srv/open/made $S/home/.claude/settings.local.json",
+    ),
+    (
+        "a link to itself",
+        "rm -f $S/home/.claude/settings.json; ln -s settings.json $S/home/.claude/settings.json",
+    ),
+    (
+        "a FIFO",
+        "rm -f $S/home/.claude/settings.json; mkfifo $S/home/.claude/settings.json",
+    ),
+    (
+        "a FIFO of the group's",
+        "rm -f $S/home/.claude/settings.json; mkfifo -m 0660 $S/home/.claude/settings.json; chgrp claudeshare $S/home/.claude/settings.json",
+    ),
+    (
+        "a directory",
+        "rm -f $S/home/.claude/settings.json; mkdir $S/home/.claude/settings.json",
+    ),
+    (
+        "a hard link to a file of another's",
+        "rm -f $S/home/.claude/settings.json; ln /home/carol/notes $S/home/.claude/settings.json",
+    ),
     ("home renamed", "mv $S/home $S/away"),
     ("home a link", "mv $S/home $S/away; ln -s /srv/open $S/home"),
-    (".claude a link", "mv $S/home/.claude $S/home/away; ln -s /home/carol/.claude $S/home/.claude"),
-    (".claude a link to root's", "mv $S/home/.claude $S/home/away; ln -s /root $S/home/.claude"),
+    (
+        ".claude a link",
+        "mv $S/home/.claude $S/home/away; ln -s /home/carol/.claude $S/home/.claude",
+    ),
+    (
+        ".claude a link to root's",
+        "mv $S/home/.claude $S/home/away; ln -s /root $S/home/.claude",
+    ),
     ("home a file", "mv $S/home $S/away; echo x > $S/home"),
-    ("modes", "chmod 0600 $S/home/.claude/settings.json 2> /dev/null; rm -f $S/home/.claude/settings.local.json; umask 0; echo '{}' > $S/home/.claude/settings.local.json"),
-    ("what is on its way", "rm -f $S/home/.claude/settings.json; ln -s /srv/open/made $S/home/.claude/settings.json.claude-share-on-its-way"),
+    (
+        "modes",
+        "chmod 0600 $S/home/.claude/settings.json 2> /dev/null; rm -f $S/home/.claude/settings.local.json; umask 0; echo '{}' > $S/home/.claude/settings.local.json",
+    ),
+    (
+        "what is on its way",
+        "rm -f $S/home/.claude/settings.json; ln -s /srv/open/made $S/home/.claude/settings.json.claude-share-on-its-way",
+    ),
 ];
 
 /// Only root can, where the system protects hard links.
@@ -73,7 +109,9 @@ fn what_members_of_the_group_can_do() {
     assert_eq!((CARELESS, OF_ROOT), ("carol", "/home/of-root"));
     let run = |harm: &str| harm.replace("$S", SHARED);
     for (what, harm) in HARMS {
-        let ran = scene.host().run_quickly_as("mallory", &["sh", "-c", &run(harm)]);
+        let ran = scene
+            .host()
+            .run_quickly_as("mallory", &["sh", "-c", &run(harm)]);
         eprintln!("{what}: {}", ran.stderr.trim());
         repaired(&scene, what);
     }
@@ -87,9 +125,17 @@ fn what_members_of_the_group_can_do() {
 fn repaired(scene: &Scene, what: &str) {
     let begun = Instant::now();
     let ran = scene.server.run(&["server", "status"]).code(1);
-    assert!(ran.stdout.contains("✗ shared directory"), "{what}: {}", ran.stdout);
+    assert!(
+        ran.stdout.contains("✗ shared directory"),
+        "{what}: {}",
+        ran.stdout
+    );
     let synced = scene.server.run(&["server", "sync"]).success();
-    eprintln!("{what}: put right after {:?}: {}", begun.elapsed(), synced.stdout.trim());
+    eprintln!(
+        "{what}: put right after {:?}: {}",
+        begun.elapsed(),
+        synced.stdout.trim()
+    );
     let ran = scene.server.run(&["server", "status"]);
     assert!(ran.status.success(), "{what}: {}", ran.stdout);
     let script = "cd /shared/claude-share && stat -c '%a %G %F' home home/.claude home/.claude/settings.json home/.claude/settings.local.json";
@@ -114,10 +160,16 @@ fn what_changes_while_root_works_there() {
     let begun = Instant::now();
     for _round in 0..8 {
         let status = scene.server.run(&["server", "status"]);
-        assert!(status.status.code().is_some_and(|code| code <= 1), "{status:#?}");
+        assert!(
+            status.status.code().is_some_and(|code| code <= 1),
+            "{status:#?}"
+        );
         // It may lose the race, and then says so.
         let synced = scene.server.run(&["server", "sync"]);
-        assert!(synced.status.code().is_some_and(|code| code < 101), "{synced:#?}");
+        assert!(
+            synced.status.code().is_some_and(|code| code < 101),
+            "{synced:#?}"
+        );
         assert!(!synced.stderr.contains("panicked"), "{synced:#?}");
     }
     eprintln!("8 times status and sync: {:?}", begun.elapsed());

@@ -20,20 +20,58 @@ fn settings_local_can_be_made_private_and_shared_again() {
     let Some(server) = Server::with_users(&["usera"]) else {
         return;
     };
-    server.host.write("/shared/claude-share/home/.claude/settings.local.json", r#"{"permissions":{}}"#, 0o660);
+    server.host.write(
+        "/shared/claude-share/home/.claude/settings.local.json",
+        r#"{"permissions":{}}"#,
+        0o660,
+    );
     let config = server.host.read_text(CONFIG);
-    server.host.write(CONFIG, format!("# mine\nMY_KEY='kept as it is'\n{config}"), 0o644);
-    edit(&server, "SHARE_SETTINGS_LOCAL=true", "SHARE_SETTINGS_LOCAL=false");
+    server.host.write(
+        CONFIG,
+        format!("# mine\nMY_KEY='kept as it is'\n{config}"),
+        0o644,
+    );
+    edit(
+        &server,
+        "SHARE_SETTINGS_LOCAL=true",
+        "SHARE_SETTINGS_LOCAL=false",
+    );
     drop(server.run(&["sync"]).success());
     assert!(!server.host.run(&["readlink", LOCAL]).status.success());
-    assert_eq!(super::json_of(&server, LOCAL)["permissions"], serde_json::json!({}), "a copy");
+    assert_eq!(
+        super::json_of(&server, LOCAL)["permissions"],
+        serde_json::json!({}),
+        "a copy"
+    );
     let items = row(&server, "usera")["items"].clone();
-    assert!(!items.to_string().contains("settings.local.json"), "{items}");
-    assert!(server.host.read_text(CONFIG).starts_with("# mine\nMY_KEY='kept as it is'\n"));
-    edit(&server, "SHARE_SETTINGS_LOCAL=false", "SHARE_SETTINGS_LOCAL=true");
+    assert!(
+        !items.to_string().contains("settings.local.json"),
+        "{items}"
+    );
+    assert!(
+        server
+            .host
+            .read_text(CONFIG)
+            .starts_with("# mine\nMY_KEY='kept as it is'\n")
+    );
+    edit(
+        &server,
+        "SHARE_SETTINGS_LOCAL=false",
+        "SHARE_SETTINGS_LOCAL=true",
+    );
     let ran = server.run(&["sync"]).success();
-    assert!(server.host.run(&["readlink", LOCAL]).status.success(), "{}", ran.stdout);
-    assert!(server.run(&["sync"]).success().stdout.contains("Nothing to do"));
+    assert!(
+        server.host.run(&["readlink", LOCAL]).status.success(),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        server
+            .run(&["sync"])
+            .success()
+            .stdout
+            .contains("Nothing to do")
+    );
 }
 
 #[test]
@@ -53,7 +91,10 @@ fn claude_json_can_be_linked_private_and_merged() {
     drop(server.run(&["sync"]).success());
     assert!(!is_link("usera") && !is_link("userb"));
     wait_until("what is shared in a file of his own", LIMIT, || {
-        server.host.read_text("/home/userb/.claude.json").contains("hasCompletedOnboarding")
+        server
+            .host
+            .read_text("/home/userb/.claude.json")
+            .contains("hasCompletedOnboarding")
     });
 }
 
@@ -63,14 +104,25 @@ fn users_named_there_are_adopted() {
         return;
     };
     server.host.add_user("gustav");
-    edit(&server, "MANAGED_USERS=usera\n", "MANAGED_USERS=\"usera gustav\"\n");
+    edit(
+        &server,
+        "MANAGED_USERS=usera\n",
+        "MANAGED_USERS=\"usera gustav\"\n",
+    );
     drop(server.run(&["sync"]).success());
     server.wait_for_view("gustav");
-    edit(&server, "MANAGED_USERS=\"usera gustav\"\n", "MANAGED_USERS=usera\n");
+    edit(
+        &server,
+        "MANAGED_USERS=\"usera gustav\"\n",
+        "MANAGED_USERS=usera\n",
+    );
     let ran = server.run(&["sync"]);
     let said = format!("{}{}", ran.stdout, ran.stderr);
     assert!(said.contains("remove-user"), "{said}");
-    assert!(server.shown_to("gustav").is_some(), "nobody is taken off by an edit");
+    assert!(
+        server.shown_to("gustav").is_some(),
+        "nobody is taken off by an edit"
+    );
 }
 
 #[test]
@@ -80,11 +132,19 @@ fn what_cannot_be_read_is_told_with_its_line_and_nothing_is_changed() {
     };
     let good = server.host.read_text(CONFIG);
     let state = server.host.read_text("/var/lib/claude-share/state.json");
-    for bad in ["SHARE_SETTINGS_LOCAL=perhaps", "SHARED_DIR=$(id)", "CLAUDE_JSON=\"merge", "SHARED_DIR=/"] {
+    for bad in [
+        "SHARE_SETTINGS_LOCAL=perhaps",
+        "SHARED_DIR=$(id)",
+        "CLAUDE_JSON=\"merge",
+        "SHARED_DIR=/",
+    ] {
         server.host.write(CONFIG, format!("{good}{bad}\n"), 0o644);
         let ran = server.run(&["sync"]);
         assert!(!ran.status.success(), "{bad} was taken");
         assert!(ran.stderr.contains("hint:"), "{bad}: {}", ran.stderr);
     }
-    assert_eq!(server.host.read_text("/var/lib/claude-share/state.json"), state);
+    assert_eq!(
+        server.host.read_text("/var/lib/claude-share/state.json"),
+        state
+    );
 }

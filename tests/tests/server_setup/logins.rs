@@ -10,7 +10,11 @@ use super::row;
 
 /// Signs a user in by himself: the client writes tokens and identity into his home.
 fn sign_in(server: &Server, user: &str, document: &Value, identity: &Value) {
-    let home = if user == "root" { "/root".to_owned() } else { format!("/home/{user}") };
+    let home = if user == "root" {
+        "/root".to_owned()
+    } else {
+        format!("/home/{user}")
+    };
     let about = format!("{home}/.claude.json");
     let mut file: Value = match server.host.exists(&about) {
         true => super::json_of(server, &about),
@@ -18,12 +22,19 @@ fn sign_in(server: &Server, user: &str, document: &Value, identity: &Value) {
     };
     file["oauthAccount"] = identity.clone();
     put(server, user, &about, &file);
-    put(server, user, &format!("{home}/.claude/.credentials.json"), document);
+    put(
+        server,
+        user,
+        &format!("{home}/.claude/.credentials.json"),
+        document,
+    );
 }
 
 /// As the client does: a file of the user's own, renamed into place.
 fn put(server: &Server, user: &str, path: &str, document: &Value) {
-    server.host.write("/root/on-its-way.json", document.to_string(), 0o600);
+    server
+        .host
+        .write("/root/on-its-way.json", document.to_string(), 0o600);
     let script = format!(
         "install -m 600 -o {user} -g $(id -g {user}) /root/on-its-way.json {path}.tmp && mv {path}.tmp {path}"
     );
@@ -43,23 +54,44 @@ fn a_login_of_his_own_stays_until_it_is_reclaimed() {
     let document = own.credentials_expiring_at(now_ms() + HOURS_8);
     sign_in(&server, "usera", &document, &who("own"));
     wait_until("the keeper tells", LIMIT, || {
-        server.host.read_text("/var/lib/claude-share/keeper.log").contains("a login of his own")
+        server
+            .host
+            .read_text("/var/lib/claude-share/keeper.log")
+            .contains("a login of his own")
     });
     assert_eq!(row(&server, "usera")["credential"]["how"], "own_login");
     assert_eq!(row(&server, "usera")["needs_care"], false);
     drop(server.run(&["server", "sync"]).success());
-    let vault = ["--vault", "/var/lib/claude-share/vault", "refresh", "default"];
+    let vault = [
+        "--vault",
+        "/var/lib/claude-share/vault",
+        "refresh",
+        "default",
+    ];
     server.refresh(&vault);
     server.wait_for_view("userb");
     assert_eq!(file_of(&server, "usera"), document, "nothing overwrites it");
     let about = super::json_of(&server, "/home/usera/.claude.json");
     assert_eq!(about["oauthAccount"], who("own"));
-    assert_eq!(super::json_of(&server, "/home/userb/.claude.json")["oauthAccount"], who("shared"));
+    assert_eq!(
+        super::json_of(&server, "/home/userb/.claude.json")["oauthAccount"],
+        who("shared")
+    );
 
-    let ran = server.run(&["server", "sync", "--reclaim", "usera"]).success();
-    assert!(ran.stdout.contains("claude-share-backup-"), "where it is kept: {}", ran.stdout);
+    let ran = server
+        .run(&["server", "sync", "--reclaim", "usera"])
+        .success();
+    assert!(
+        ran.stdout.contains("claude-share-backup-"),
+        "where it is kept: {}",
+        ran.stdout
+    );
     server.wait_for_view("usera");
-    let backups = server.host.run(&["sh", "-c", "cat /home/usera/.claude/.credentials.json.claude-share-backup-*"]);
+    let backups = server.host.run(&[
+        "sh",
+        "-c",
+        "cat /home/usera/.claude/.credentials.json.claude-share-backup-*",
+    ]);
     assert!(backups.success().stdout.contains(&own.refresh_token));
     assert_eq!(row(&server, "usera")["credential"]["how"], "view");
 }
@@ -78,8 +110,14 @@ fn the_same_login_is_taken_over_renewed_and_shown_to_all() {
             && server.shown_to("usera") == current
             && server.shown_to("userb") == current
     });
-    assert_eq!(file_of(&server, "usera")["claudeAiOauth"]["refreshToken"], Value::Null);
-    assert!(!server.tokens.is_current_refresh(&again.refresh_token), "what he held is spent");
+    assert_eq!(
+        file_of(&server, "usera")["claudeAiOauth"]["refreshToken"],
+        Value::Null
+    );
+    assert!(
+        !server.tokens.is_current_refresh(&again.refresh_token),
+        "what he held is spent"
+    );
 }
 
 #[test]
@@ -94,14 +132,21 @@ fn one_that_proves_worthless_is_given_back() {
         now_ms() + 2 * HOURS_8,
     );
     sign_in(&server, "usera", &made_up, &who("shared"));
-    wait_until("the keeper has tried it", LIMIT, || server.tokens.request_count() > 0);
+    wait_until("the keeper has tried it", LIMIT, || {
+        server.tokens.request_count() > 0
+    });
     wait_until("the old login for the others", LIMIT, || {
         server.shown_to("userb").as_deref() == Some(before.0.as_str())
     });
     wait_until("the account is well again", LIMIT, || {
         server.status()["accounts"][0]["needs_care"] != true
     });
-    server.refresh(&["--vault", "/var/lib/claude-share/vault", "refresh", "default"]);
+    server.refresh(&[
+        "--vault",
+        "/var/lib/claude-share/vault",
+        "refresh",
+        "default",
+    ]);
     server.wait_for_view("userb");
 }
 
@@ -112,12 +157,21 @@ fn a_dead_login_lives_again_when_root_signs_in() {
     };
     server.tokens.revoke("shared");
     let mut refresh = server.host.command("/usr/local/bin/claude-accounts");
-    refresh.args(["--vault", "/var/lib/claude-share/vault", "refresh", "default"]);
+    refresh.args([
+        "--vault",
+        "/var/lib/claude-share/vault",
+        "refresh",
+        "default",
+    ]);
     refresh.env("CLAUDE_ACCOUNTS_TOKEN_URL", server.tokens.url());
     assert!(!testkit::Ran::of(refresh).status.success());
     let ran = server.run(&["server", "status"]);
     assert_eq!(ran.status.code(), Some(1));
-    assert!(ran.stdout.to_lowercase().contains("sign in"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.to_lowercase().contains("sign in"),
+        "{}",
+        ran.stdout
+    );
     let again = server.tokens.issue("again");
     let document = again.credentials_expiring_at(now_ms() + HOURS_8);
     sign_in(&server, "root", &document, &who("shared"));

@@ -18,10 +18,22 @@ fn contents_of_home(server: &Server, user: &str) -> Vec<String> {
         "find",
         &format!("/home/{user}"),
         // A directory's size tells how many names are in it.
-        "(", "-type", "d", "-printf", "%y %m %u:%g - %P\\n", ")",
-        "-o", "-printf", "%y %m %u:%g %s %P -> %l\\n",
+        "(",
+        "-type",
+        "d",
+        "-printf",
+        "%y %m %u:%g - %P\\n",
+        ")",
+        "-o",
+        "-printf",
+        "%y %m %u:%g %s %P -> %l\\n",
     ]);
-    let mut lines: Vec<String> = listing.success().stdout.lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = listing
+        .success()
+        .stdout
+        .lines()
+        .map(str::to_owned)
+        .collect();
     lines.sort();
     lines
 }
@@ -35,5 +47,7 @@ fn row(server: &Server, user: &str) -> Value {
     let status = server.status();
     let rows = status["users"].as_array().unwrap();
     let found = rows.iter().find(|row| row["name"] == user);
-    found.unwrap_or_else(|| panic!("{user} is not in {status:#}")).clone()
+    found
+        .unwrap_or_else(|| panic!("{user} is not in {status:#}"))
+        .clone()
 }

@@ -22,10 +22,19 @@ fn everybody_has_what_he_had() {
     drop(server.run(&["add-user", "frida", "--existing"]).success());
     server.wait_for_keeper();
     server.wait_for_view("frida");
-    server.refresh(&["--vault", "/var/lib/claude-share/vault", "refresh", "default"]);
+    server.refresh(&[
+        "--vault",
+        "/var/lib/claude-share/vault",
+        "refresh",
+        "default",
+    ]);
 
     let ran = server.run(&["server", "uninstall", "-y"]).success();
-    assert!(ran.stdout.contains("/var/lib/claude-share/vault"), "what is left: {}", ran.stdout);
+    assert!(
+        ran.stdout.contains("/var/lib/claude-share/vault"),
+        "what is left: {}",
+        ran.stdout
+    );
     let after: Vec<String> = super::contents_of_home(&server, "frida")
         .into_iter()
         .filter(|line| !line.contains(" .claude.json "))
@@ -36,8 +45,14 @@ fn everybody_has_what_he_had() {
     assert!(!server.host.exists("/etc/claude-share/config"));
     let root = super::json_of(&server, "/root/.claude/.credentials.json");
     let (access, refresh) = server.tokens.current("shared");
-    assert_eq!(root["claudeAiOauth"]["accessToken"], access, "the newest generation");
-    assert_eq!(root["claudeAiOauth"]["refreshToken"], refresh, "whole again");
+    assert_eq!(
+        root["claudeAiOauth"]["accessToken"], access,
+        "the newest generation"
+    );
+    assert_eq!(
+        root["claudeAiOauth"]["refreshToken"], refresh,
+        "whole again"
+    );
     assert!(root["claudeAiOauth"]["expiresAt"].as_u64() > Some(now_ms()));
     let processes = server.host.run(&["ps", "-eo", "args"]).success().stdout;
     assert!(!processes.contains("claude-share"), "{processes}");

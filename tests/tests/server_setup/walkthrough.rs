@@ -58,7 +58,10 @@ fn assert_all_is_well(server: &Server) {
     let status = server.run(&["status"]).success();
     assert!(status.stdout.starts_with(STATUS), "{}", status.stdout);
     for user in ["usera", "userb"] {
-        let answer = server.host.run_as(user, &["claude", "-p", "hello"]).success();
+        let answer = server
+            .host
+            .run_as(user, &["claude", "-p", "hello"])
+            .success();
         assert_eq!(answer.stdout, "pong\n", "{user}");
         let login = server.host.run_as(user, &["id", "-nG"]).success();
         assert!(login.stdout.contains("claudeshare"), "{}", login.stdout);
@@ -73,12 +76,20 @@ fn with_yes_and_a_file_of_users() {
     let login = server.sign_in_as_root(HOURS_8);
     let ran = server.init(&["usera", "userb"], &[]).success();
     assert_documented(&ran.stdout);
-    assert!(ran.stdout.contains("person who bought it"), "whose credentials: {}", ran.stdout);
+    assert!(
+        ran.stdout.contains("person who bought it"),
+        "whose credentials: {}",
+        ran.stdout
+    );
     assert_all_is_well(&server);
-    let view = server.host.read_text("/home/usera/.claude/.credentials.json");
+    let view = server
+        .host
+        .read_text("/home/usera/.claude/.credentials.json");
     assert!(view.contains(&login.access_token) && !view.contains(&login.refresh_token));
     let modes = server.host.run(&[
-        "stat", "-c", "%a %U:%G %n",
+        "stat",
+        "-c",
+        "%a %U:%G %n",
         "/home/usera/.claude/.credentials.json",
         "/shared/claude-share",
         "/shared/claude-share/home",
@@ -97,12 +108,21 @@ fn with_yes_and_a_file_of_users() {
          700 root:root /var/lib/claude-share\n\
          600 root:root /var/lib/claude-share/vault/accounts.db\n"
     );
-    let umask = server.host.run_as("usera", &["sh", "-c", "umask"]).success();
+    let umask = server
+        .host
+        .run_as("usera", &["sh", "-c", "umask"])
+        .success();
     assert_eq!(umask.stdout.trim(), "0002");
     let source = server.host.read_text("/root/.claude/.credentials.json");
-    assert!(!source.contains(&login.refresh_token), "the keeper alone renews");
+    assert!(
+        !source.contains(&login.refresh_token),
+        "the keeper alone renews"
+    );
     let shared = server.host.read_text("/home/usera/.claude.json");
-    assert!(!shared.contains("secret-project"), "projects are private: {shared}");
+    assert!(
+        !shared.contains("secret-project"),
+        "projects are private: {shared}"
+    );
 }
 
 #[test]
@@ -112,9 +132,7 @@ fn typed_on_a_terminal() {
     };
     server.sign_in_as_root(HOURS_8);
     let url = format!("CLAUDE_ACCOUNTS_TOKEN_URL={}", server.tokens.url());
-    let mut terminal = server
-        .host
-        .terminal("env", &[&url, PROGRAM, "init"]);
+    let mut terminal = server.host.terminal("env", &[&url, PROGRAM, "init"]);
     let answers = [
         ("Shared directory [/shared/claude-share]:", "\r"),
         ("Shared group [claudeshare]:", "\r"),
@@ -139,10 +157,16 @@ fn typed_on_a_terminal() {
     assert!(terminal.wait(LIMIT).success(), "{}", terminal.shown());
     let shown = terminal.shown();
     assert_documented(&shown.replace('\r', ""));
-    assert!(!shown.contains("1234-FAKE"), "a password was shown: {shown}");
+    assert!(
+        !shown.contains("1234-FAKE"),
+        "a password was shown: {shown}"
+    );
     assert_all_is_well(&server);
     let shadow = server.host.read_text("/etc/shadow");
-    let hash = shadow.lines().find_map(|line| line.strip_prefix("usera:")).unwrap();
+    let hash = shadow
+        .lines()
+        .find_map(|line| line.strip_prefix("usera:"))
+        .unwrap();
     assert!(hash.starts_with('$'), "{hash}");
 }
 
@@ -152,7 +176,9 @@ fn wait_for_next(terminal: &testkit::Terminal, seen: usize, text: &str) -> usize
     let mut end = None;
     testkit::wait_until(&format!("{text:?} on the terminal"), LIMIT, || {
         let shown = terminal.shown();
-        end = shown.get(seen..).and_then(|rest| Some(seen + rest.find(text)? + text.len()));
+        end = shown
+            .get(seen..)
+            .and_then(|rest| Some(seen + rest.find(text)? + text.len()));
         end.is_some()
     });
     end.unwrap()
@@ -164,22 +190,48 @@ fn a_second_time_nothing_changes() {
         return;
     };
     let everything = || {
-        let paths = ["/etc", "/home", "/shared", "/root", "/var/lib/claude-share/state.json"];
+        let paths = [
+            "/etc",
+            "/home",
+            "/shared",
+            "/root",
+            "/var/lib/claude-share/state.json",
+        ];
         let mut command = vec!["find"];
         command.extend(paths);
-        command.extend(["-not", "-name", "users.txt", "-not", "-path", "/root", "-printf", "%y %m %u:%g %s %T@ %p -> %l\\n"]);
+        command.extend([
+            "-not",
+            "-name",
+            "users.txt",
+            "-not",
+            "-path",
+            "/root",
+            "-printf",
+            "%y %m %u:%g %s %T@ %p -> %l\\n",
+        ]);
         server.host.run(&command).success().stdout
     };
     server.wait_for_view("userb");
     let before = everything();
-    for arguments in [&["sync"][..], &["server", "sync"], &["server", "add-user", "usera", "--no-password"]] {
+    for arguments in [
+        &["sync"][..],
+        &["server", "sync"],
+        &["server", "add-user", "usera", "--no-password"],
+    ] {
         let ran = server.run(arguments).success();
-        assert!(ran.stdout.contains("Nothing to do"), "{arguments:?}: {}", ran.stdout);
+        assert!(
+            ran.stdout.contains("Nothing to do"),
+            "{arguments:?}: {}",
+            ran.stdout
+        );
     }
     let again = server.init(&["usera", "userb"], &[]).success();
     assert!(again.stdout.contains("Nothing to do"), "{}", again.stdout);
     let after = everything();
-    let changed: Vec<&str> = after.lines().filter(|line| !before.contains(line)).collect();
+    let changed: Vec<&str> = after
+        .lines()
+        .filter(|line| !before.contains(line))
+        .collect();
     assert!(changed.is_empty(), "{changed:#?}");
     assert_eq!(before.len(), after.len());
 }
@@ -191,14 +243,34 @@ fn a_dry_run_says_all_and_does_nothing() {
     };
     server.sign_in_as_root(HOURS_8);
     let everything = || {
-        let find = ["find", "/etc", "/home", "/root", "/var/lib", "-printf", "%p %m %s %T@\\n"];
+        let find = [
+            "find",
+            "/etc",
+            "/home",
+            "/root",
+            "/var/lib",
+            "-printf",
+            "%p %m %s %T@\\n",
+        ];
         server.host.run(&find).success().stdout
     };
-    server.host.write("/root/users.txt", "usera:FAKE-secret\n", 0o600);
+    server
+        .host
+        .write("/root/users.txt", "usera:FAKE-secret\n", 0o600);
     let before = everything();
-    let arguments = ["init", "--yes", "--dry-run", "--users-from-file", "/root/users.txt"];
+    let arguments = [
+        "init",
+        "--yes",
+        "--dry-run",
+        "--users-from-file",
+        "/root/users.txt",
+    ];
     let ran = server.run(&arguments).success();
-    for step in ["create the group claudeshare", "create the Linux user usera", "undone by"] {
+    for step in [
+        "create the group claudeshare",
+        "create the Linux user usera",
+        "undone by",
+    ] {
         assert!(ran.stdout.contains(step), "{step}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("FAKE-secret"));
@@ -220,7 +292,10 @@ fn without_root_or_a_login_it_says_what_to_do() {
         let mut command = server.host.command_as_user("somebody", PROGRAM);
         command.args(arguments);
         let ran = Ran::of(command);
-        assert!(!ran.status.success() && ran.stderr.contains("root"), "{arguments:?}: {ran:?}");
+        assert!(
+            !ran.status.success() && ran.stderr.contains("root"),
+            "{arguments:?}: {ran:?}"
+        );
     }
     let version = server.run(&["version"]).success();
     assert_eq!(version.stdout, "claude-share 0.1.0\n");
@@ -240,7 +315,11 @@ fn with_the_user_tools_of_busybox() {
     server.wait_for_keeper();
     drop(server.run(&["status"]).success());
     server.wait_for_view("userb");
-    drop(server.run(&["server", "remove-user", "userb", "--delete-user", "-y"]).success());
+    drop(
+        server
+            .run(&["server", "remove-user", "userb", "--delete-user", "-y"])
+            .success(),
+    );
     assert!(!server.host.has_user("userb"));
     drop(server.run(&["server", "uninstall", "-y"]).success());
     assert!(!server.host.read_text("/etc/group").contains("claudeshare"));

@@ -67,7 +67,9 @@ pub(crate) fn run(args: &AddUserArgs, context: &Context) -> Result<(), CliError>
     if !server.carry_out(&facts, &plan, args.dry_run)? {
         return Ok(());
     }
-    context.output.say(&format!("Done. Managed user: {}", user.name))
+    context
+        .output
+        .say(&format!("Done. Managed user: {}", user.name))
 }
 
 /// Whoever is managed already is asked for nothing.
@@ -77,8 +79,14 @@ fn new_user(args: &AddUserArgs, context: &Context, is_managed: bool) -> Result<N
         true => UserName::parse_existing(&args.name)?,
         false => UserName::parse(&args.name)?,
     };
-    let key = args.ssh_key.as_deref().map(|file| input::read(file, KEY_LIMIT)).transpose()?;
-    let key = key.map(|bytes| parse_public_key(&String::from_utf8_lossy(&bytes))).transpose()?;
+    let key = args
+        .ssh_key
+        .as_deref()
+        .map(|file| input::read(file, KEY_LIMIT))
+        .transpose()?;
+    let key = key
+        .map(|bytes| parse_public_key(&String::from_utf8_lossy(&bytes)))
+        .transpose()?;
     Ok(NewUser {
         password: password(&args.password, context, &name, is_managed)?,
         key,
@@ -109,7 +117,11 @@ fn password(
         );
         let password = Secret::new(password.as_str());
         check_password(&password).map_err(|problem| {
-            CliError::new(Kind::Input, format!("the password {problem}"), "Give another one.")
+            CliError::new(
+                Kind::Input,
+                format!("the password {problem}"),
+                "Give another one.",
+            )
         })?;
         return Ok(Password::Given(password));
     }

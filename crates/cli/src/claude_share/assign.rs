@@ -36,8 +36,14 @@ pub(crate) fn run(args: &AssignArgs, context: &Context) -> Result<(), CliError> 
         return Ok(());
     }
     let state = context.state()?;
-    let id = state.users.get(user.as_str()).map(|record| state.account_of(record));
-    let account = facts.accounts.iter().find(|account| Some(account.id.as_str()) == id);
+    let id = state
+        .users
+        .get(user.as_str())
+        .map(|record| state.account_of(record));
+    let account = facts
+        .accounts
+        .iter()
+        .find(|account| Some(account.id.as_str()) == id);
     if account.is_some_and(|account| account.provision == Provision::Key) {
         context.output.say(&format!(
             "The settings of {user} name `claude-share key`, which asks the keeper: no key is in the home"

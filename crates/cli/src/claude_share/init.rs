@@ -88,14 +88,23 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
     })?;
     let plan = plan_init(&facts, &request).map_err(refused)?;
     let is_new = facts.state.is_none();
-    if !args.dry_run && plan.steps.iter().any(|step| matches!(step, Step::CreateGroup(_) | Step::SharedTree { .. })) {
-        context.output.say("Creating shared group and directory...")?;
+    if !args.dry_run
+        && plan
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::CreateGroup(_) | Step::SharedTree { .. }))
+    {
+        context
+            .output
+            .say("Creating shared group and directory...")?;
     }
     if !server.carry_out(&facts, &plan, args.dry_run)? {
         return Ok(());
     }
     let names = managed_users(context, &plan)?;
-    context.output.say(&format!("Done. Managed users: {}", names.join(" ")))?;
+    context
+        .output
+        .say(&format!("Done. Managed users: {}", names.join(" ")))?;
     if is_new {
         say_the_rest(context, &facts)?;
     }
@@ -145,7 +154,11 @@ fn request(args: &InitArgs, context: &Context) -> Result<InitRequest, CliError> 
         true => given,
         false => questions::users(context, is_first_time)?,
     };
-    let account = args.account.as_deref().map(AccountName::parse).transpose()?;
+    let account = args
+        .account
+        .as_deref()
+        .map(AccountName::parse)
+        .transpose()?;
     Ok(InitRequest {
         settings,
         account: account.map(|account| account.as_str().to_owned()),
@@ -158,7 +171,11 @@ fn new_users(users: Vec<(UserName, Secret)>, existing: bool) -> Result<Vec<NewUs
     let new = |(name, password): (UserName, Secret)| {
         let adopt = existing && system.lookup(&name)?.is_some();
         Ok(NewUser {
-            password: if adopt { Password::AsItIs } else { Password::Given(password) },
+            password: if adopt {
+                Password::AsItIs
+            } else {
+                Password::Given(password)
+            },
             key: None,
             existing: adopt,
             account: None,
@@ -220,20 +237,24 @@ fn given_users(args: &InitArgs, context: &Context) -> Result<Vec<(UserName, Secr
         );
     }
     for text in &args.users {
-        let refuse = |problem: String| {
-            CliError::new(Kind::Input, problem, "Give --user NAME:PASSWORD.")
-        };
+        let refuse =
+            |problem: String| CliError::new(Kind::Input, problem, "Give --user NAME:PASSWORD.");
         let Some((name, password)) = text.split_once(':') else {
             return Err(refuse("a user was given without a password".to_owned()));
         };
         let name = UserName::parse(name)?;
         let password = Secret::new(password);
-        check_password(&password).map_err(|problem| refuse(format!("the password for {name} {problem}")))?;
+        check_password(&password)
+            .map_err(|problem| refuse(format!("the password for {name} {problem}")))?;
         users.push((name, password));
     }
     for (index, (name, _)) in users.iter().enumerate() {
         if users[..index].iter().any(|(other, _)| other == name) {
-            return Err(CliError::new(Kind::Input, format!("the user {name} was given twice"), "Give each user once."));
+            return Err(CliError::new(
+                Kind::Input,
+                format!("the user {name} was given twice"),
+                "Give each user once.",
+            ));
         }
     }
     Ok(users)

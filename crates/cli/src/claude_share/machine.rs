@@ -7,8 +7,8 @@ use share::home_processes::HomeProcesses;
 use share::server::apply::Event;
 use share::server::facts::Reader;
 use share::server::{
-    ApplyError, CommandLock, Facts, KeeperStart, Machine, Plan, Questions, Refusal, RefusalKind, apply,
-    has_to_log_in_again,
+    ApplyError, CommandLock, Facts, KeeperStart, Machine, Plan, Questions, Refusal, RefusalKind,
+    apply, has_to_log_in_again,
 };
 use share::user_tools::Tools;
 
@@ -63,7 +63,12 @@ impl<'a> Server<'a> {
     ///
     /// # Errors
     /// What failed, what was undone and what is left.
-    pub(super) fn carry_out(&self, facts: &Facts, plan: &Plan, dry_run: bool) -> Result<bool, CliError> {
+    pub(super) fn carry_out(
+        &self,
+        facts: &Facts,
+        plan: &Plan,
+        dry_run: bool,
+    ) -> Result<bool, CliError> {
         let output = &self.context.output;
         if plan.steps.is_empty() {
             output.say("Nothing to do.")?;
@@ -71,7 +76,11 @@ impl<'a> Server<'a> {
         }
         if dry_run {
             for step in &plan.steps {
-                output.text(&format!("would {}; undone by: {}", step.describe(), step.undo()))?;
+                output.text(&format!(
+                    "would {}; undone by: {}",
+                    step.describe(),
+                    step.undo()
+                ))?;
             }
             return Ok(false);
         }
@@ -120,8 +129,17 @@ pub(super) fn refused(refusal: Refusal) -> CliError {
 }
 
 fn failure(error: ApplyError) -> CliError {
-    let ApplyError { steps, cause, undone, left } = error;
-    let CliError { kind, message, hint } = CliError::from(*cause);
+    let ApplyError {
+        steps,
+        cause,
+        undone,
+        left,
+    } = error;
+    let CliError {
+        kind,
+        message,
+        hint,
+    } = CliError::from(*cause);
     let mut message = match steps.as_slice() {
         [] => message,
         [step] => format!("could not {step}: {message}"),

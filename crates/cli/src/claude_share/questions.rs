@@ -24,7 +24,9 @@ pub(super) fn settings(context: &Context, base: &Settings) -> Result<Settings, C
     settings.shared_directory = ask(context, "Shared directory", &directory, |text| {
         Ok(SharedDirectory::parse(text)?.as_str().into())
     })?;
-    settings.group = ask(context, "Shared group", &base.group, |text| Ok(GroupName::parse(text)?.to_string()))?;
+    settings.group = ask(context, "Shared group", &base.group, |text| {
+        Ok(GroupName::parse(text)?.to_string())
+    })?;
     let source = "Source user (holds current ~/.claude auth)";
     settings.source_user = ask(context, source, &base.source_user, |text| {
         Ok(UserName::parse_existing(text)?.to_string())
@@ -33,19 +35,31 @@ pub(super) fn settings(context: &Context, base: &Settings) -> Result<Settings, C
 }
 
 /// The users to be created now, each with his password.
-pub(super) fn users(context: &Context, is_first_time: bool) -> Result<Vec<(UserName, Secret)>, CliError> {
+pub(super) fn users(
+    context: &Context,
+    is_first_time: bool,
+) -> Result<Vec<(UserName, Secret)>, CliError> {
     let usual = if is_first_time { USUAL_USERS } else { 0 };
-    let count = ask(context, "How many users to create now?", &usual.to_string(), |text| {
-        let number = text.parse().ok().filter(|number| *number <= MOST_USERS);
-        number.ok_or_else(|| input(format!("give a number from 0 to {MOST_USERS}")))
-    })?;
+    let count = ask(
+        context,
+        "How many users to create now?",
+        &usual.to_string(),
+        |text| {
+            let number = text.parse().ok().filter(|number| *number <= MOST_USERS);
+            number.ok_or_else(|| input(format!("give a number from 0 to {MOST_USERS}")))
+        },
+    )?;
     let system = SystemUsers::read()?;
     let mut names = BTreeSet::new();
     let mut users = Vec::new();
     for number in 1..=count {
         let name = user_name(context, number, &system, &names)?;
         names.insert(name.clone());
-        let password = password(context, &format!("  user {number} password: "), &format!("Confirm user {number} password: "))?;
+        let password = password(
+            context,
+            &format!("  user {number} password: "),
+            &format!("Confirm user {number} password: "),
+        )?;
         users.push((name, password));
     }
     Ok(users)
@@ -83,13 +97,17 @@ pub(super) fn password(context: &Context, question: &str, again: &str) -> Result
     loop {
         let password = context.prompt.hidden(question)?;
         if let Err(problem) = check_password(&password) {
-            context.output.warning(&format!("the password {problem}; give another one"));
+            context
+                .output
+                .warning(&format!("the password {problem}; give another one"));
             continue;
         }
         if context.prompt.hidden(again)? == password {
             return Ok(password);
         }
-        context.output.warning("the two passwords differ; type it again");
+        context
+            .output
+            .warning("the two passwords differ; type it again");
     }
 }
 
@@ -101,7 +119,9 @@ fn ask<T>(
     parse: impl Fn(&str) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     loop {
-        let answer = context.prompt.line(&format!("[claude-share] {question} [{usual}]: "))?;
+        let answer = context
+            .prompt
+            .line(&format!("[claude-share] {question} [{usual}]: "))?;
         let answer = if answer.is_empty() { usual } else { &answer };
         match parse(answer) {
             Ok(value) => return Ok(value),

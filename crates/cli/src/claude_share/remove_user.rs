@@ -42,7 +42,9 @@ pub(crate) fn run(args: &RemoveUserArgs, context: &Context) -> Result<(), CliErr
     })?;
     let plan = plan_remove_user(&facts, &request).map_err(refused)?;
     match server.carry_out(&facts, &plan, args.dry_run)? {
-        true => context.output.say(&format!("Done. {} is managed no longer", request.user)),
+        true => context
+            .output
+            .say(&format!("Done. {} is managed no longer", request.user)),
         false => Ok(()),
     }
 }

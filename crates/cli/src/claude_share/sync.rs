@@ -23,15 +23,25 @@ pub(crate) struct SyncArgs {
 fn gone(facts: &Facts) -> Vec<&str> {
     let users = facts.state.iter().flat_map(|state| &state.users);
     let is_gone = |(name, record): &(&String, &UserRecord)| {
-        facts.users.get(*name).is_none_or(|user| user.uid != record.uid)
+        facts
+            .users
+            .get(*name)
+            .is_none_or(|user| user.uid != record.uid)
     };
-    users.filter(is_gone).map(|(name, _)| name.as_str()).collect()
+    users
+        .filter(is_gone)
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 pub(crate) fn run(args: &SyncArgs, context: &Context) -> Result<(), CliError> {
     context.require_root()?;
     context.state()?;
-    let reclaim = args.reclaim.as_deref().map(UserName::parse_existing).transpose()?;
+    let reclaim = args
+        .reclaim
+        .as_deref()
+        .map(UserName::parse_existing)
+        .transpose()?;
     let server = Server::open(context, args.dry_run)?;
     let facts = server.facts(&Questions {
         with_config: true,

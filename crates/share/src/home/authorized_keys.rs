@@ -28,22 +28,25 @@ pub(super) fn add(home: &Directory, key: &str) -> Result<(), String> {
     for _attempt in 0..ATTEMPTS {
         let (before, mode) = match ssh.entry(NAME).map_err(explain)? {
             Entry::Missing => (Vec::new(), 0o600),
-            Entry::File(file) => {
-                (ssh.read(NAME, LIMIT).map_err(explain)?, file.mode & 0o700 | 0o600)
-            }
+            Entry::File(file) => (
+                ssh.read(NAME, LIMIT).map_err(explain)?,
+                file.mode & 0o700 | 0o600,
+            ),
             _ => return Err(format!("~/{SSH}/{NAME} is no regular file")),
         };
         let Some(after) = with(&before, key) else {
             return Ok(());
         };
-        let unchanged = |ssh: &Directory, there: &str| {
-            match ssh.entry(there) {
-                Ok(Entry::Missing) => Fate::Discard,
-                _ if ssh.read(there, LIMIT).is_ok_and(|found| found == before) => Fate::Discard,
-                _ => Fate::PutBack,
-            }
+        let unchanged = |ssh: &Directory, there: &str| match ssh.entry(there) {
+            Ok(Entry::Missing) => Fate::Discard,
+            _ if ssh.read(there, LIMIT).is_ok_and(|found| found == before) => Fate::Discard,
+            _ => Fate::PutBack,
         };
-        let new = New::File { bytes: &after, mode, durable: true };
+        let new = New::File {
+            bytes: &after,
+            mode,
+            durable: true,
+        };
         // No backup can come of it, so its name needs no time.
         if let Replaced::Done(_) = ssh.replace(NAME, &new, "0", unchanged).map_err(explain)? {
             return Ok(());
@@ -77,6 +80,9 @@ mod tests {
         let once = with(b"ssh-ed25519 AAAA old", "ssh-ed25519 BBBB new\n").unwrap();
         assert_eq!(once, b"ssh-ed25519 AAAA old\nssh-ed25519 BBBB new\n");
         assert_eq!(with(&once, "ssh-ed25519 BBBB new"), None);
-        assert_eq!(with(b"", "ssh-ed25519 BBBB").unwrap(), b"ssh-ed25519 BBBB\n");
+        assert_eq!(
+            with(b"", "ssh-ed25519 BBBB").unwrap(),
+            b"ssh-ed25519 BBBB\n"
+        );
     }
 }

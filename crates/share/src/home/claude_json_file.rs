@@ -33,7 +33,7 @@ pub(super) fn look(home: &Directory, uid: u32) -> (Condition, Option<Map<String,
     match home.entry(NAME) {
         Ok(Entry::Missing) => (Condition::Good, Some(Map::new())),
         Ok(Entry::File(file)) if file.owner != uid => wrong("belongs to another user"),
-        Ok(Entry::File(_)) => match read(home, NAME) {
+        Ok(Entry::File(_)) => match read_own(home, NAME) {
             Some(file) => (Condition::Good, Some(extract(&file))),
             None => wrong("is damaged"),
         },
@@ -66,11 +66,19 @@ pub(super) fn mend(
     let replacement = replacement(home, shared);
     let bytes = serde_json::to_vec_pretty(&replacement).expect("string keys");
     let fate = |home: &Directory, there: &str| match home.entry(there) {
-        Ok(Entry::File(file)) if file.owner == uid && read(home, there).is_some() => Fate::PutBack,
+        Ok(Entry::File(file)) if file.owner == uid && read_own(home, there).is_some() => {
+            Fate::PutBack
+        }
         _ => super::links::fate(home, there, shared),
     };
-    let new = New::File { bytes: &bytes, mode: 0o600, durable: true };
-    let replaced = home.replace(NAME, &new, stamp, fate).map_err(|error| error.to_string())?;
+    let new = New::File {
+        bytes: &bytes,
+        mode: 0o600,
+        durable: true,
+    };
+    let replaced = home
+        .replace(NAME, &new, stamp, fate)
+        .map_err(|error| error.to_string())?;
     match replaced {
         Replaced::Done(backup) => Ok(Some(Mended { backup })),
         Replaced::Stays => Ok(None),
@@ -101,12 +109,14 @@ pub(super) fn patch(home: &Directory, patch: &ClaudeJsonPatch, stamp: &str) -> P
 
 fn apply(home: &Directory, patch: &ClaudeJsonPatch, stamp: &str) -> Patched {
     let (before, mode) = match home.entry(NAME) {
-        Ok(Entry::File(file)) => (home.read(NAME, LIMIT), file.mode & 0o777),
+        Ok(Entry::File(file)) => (home.read_own(NAME, LIMIT), file.mode & 0o777),
         Ok(Entry::Missing) => (Ok(b"{}".to_vec()), 0o600),
         Ok(_) => return Patched::Later,
         Err(error) => return Patched::Failed(error.to_string()),
     };
-    let Ok(before) = before else { return Patched::Later };
+    let Ok(before) = before else {
+        return Patched::Later;
+    };
     let Ok(mut file) = serde_json::from_slice::<Map<String, Value>>(&before) else {
         return Patched::Later;
     };
@@ -116,10 +126,19 @@ fn apply(home: &Directory, patch: &ClaudeJsonPatch, stamp: &str) -> Patched {
     let bytes = serde_json::to_vec_pretty(&file).expect("string keys");
     let fate = |home: &Directory, there: &str| match home.entry(there) {
         Ok(Entry::Missing) => Fate::Discard,
-        _ if home.read(there, LIMIT).is_ok_and(|found| found == before) => Fate::Discard,
+        _ if home
+            .read_own(there, LIMIT)
+            .is_ok_and(|found| found == before) =>
+        {
+            Fate::Discard
+        }
         _ => Fate::PutBack,
     };
-    let new = New::File { bytes: &bytes, mode, durable: true };
+    let new = New::File {
+        bytes: &bytes,
+        mode,
+        durable: true,
+    };
     match home.replace(NAME, &new, stamp, fate) {
         Ok(Replaced::Done(_)) => Patched::Done,
         Ok(Replaced::Stays) => Patched::Later,
@@ -145,25 +164,38 @@ fn lock(home: &Directory) -> std::io::Result<bool> {
 
 fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }
 
+fn read_own(directory: &Directory, name: &str) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&directory.read_own(name, LIMIT).ok()?).ok()
+}
+
+/// The shared copy, which may belong to any member of the group.
 fn read(directory: &Directory, name: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&directory.read(name, LIMIT).ok()?).ok()
 }
 
 fn replacement(home: &Directory, shared: &Path) -> Map<String, Value> {
     if matches!(home.entry(NAME), Ok(Entry::Link(target)) if target == shared) {
-        let copy = shared.parent().and_then(|parent| Directory::open_shared(parent).ok());
-        return copy.and_then(|directory| read(&directory, NAME)).unwrap_or_default();
+        let copy = shared
+            .parent()
+            .and_then(|parent| Directory::open_shared(parent).ok());
+        return copy
+            .and_then(|directory| read(&directory, NAME))
+            .unwrap_or_default();
     }
     newest_backup(home).unwrap_or_default()
 }
 
 /// The client keeps copies of the file before it changes it.
 fn newest_backup(home: &Directory) -> Option<Map<String, Value>> {
-    let in_home = read(home, ".claude.json.backup");
-    let backups = home.subdirectory(".claude").and_then(|claude| claude.subdirectory("backups"));
+    let in_home = read_own(home, ".claude.json.backup");
+    let backups = home
+        .subdirectory(".claude")
+        .and_then(|claude| claude.subdirectory("backups"));
     let from_directory = backups.ok().and_then(|backups| {
         let mut names: Vec<(i64, String)> = backups
             .names()
@@ -173,7 +205,10 @@ fn newest_backup(home: &Directory) -> Option<Map<String, Value>> {
             .filter_map(|name| Some((backups.modified(&name).ok()?, name)))
             .collect();
         names.sort();
-        names.iter().rev().find_map(|(_, name)| read(&backups, name))
+        names
+            .iter()
+            .rev()
+            .find_map(|(_, name)| read_own(&backups, name))
     });
     from_directory.or(in_home)
 }

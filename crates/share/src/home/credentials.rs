@@ -64,7 +64,7 @@ pub(super) fn look(
         Ok(entry) => entry,
         Err(error) => return (Condition::Wrong(error.to_string()), None),
     };
-    let bytes = read(directory, NAME, uid);
+    let bytes = read(directory, NAME);
     let content = content(&bytes);
     if matches!(content, Content::Login) && is_his(&entry, uid) {
         let login = String::from_utf8(bytes.to_vec()).ok();
@@ -116,17 +116,21 @@ pub(super) fn mend(
     wish: &CredentialsWish,
     reclaim: &Reclaim,
 ) -> Result<Option<Mended>, String> {
-    let Place { directory, stamp, .. } = place;
+    let Place {
+        directory, stamp, ..
+    } = place;
     let fate = |directory: &Directory, name: &str| fate(directory, name, place, reclaim);
     let replaced = match wish {
         CredentialsWish::Leave => return Ok(None),
         CredentialsWish::Absent => directory.remove(NAME, stamp, fate),
-        CredentialsWish::Link(target) => {
-            directory.replace(NAME, &New::Link(target), stamp, fate)
-        }
+        CredentialsWish::Link(target) => directory.replace(NAME, &New::Link(target), stamp, fate),
         CredentialsWish::View(view) => {
-            let bytes = view_over(&read(directory, NAME, place.uid), view);
-            let new = New::File { bytes: &bytes, mode: 0o600, durable: false };
+            let bytes = view_over(&read(directory, NAME), view);
+            let new = New::File {
+                bytes: &bytes,
+                mode: 0o600,
+                durable: false,
+            };
             directory.replace(NAME, &new, stamp, fate)
         }
     };
@@ -146,7 +150,7 @@ fn fate(directory: &Directory, name: &str, place: Place<'_>, reclaim: &Reclaim) 
         Ok(Entry::Missing) => return Fate::Discard,
         _ => return Fate::Keep,
     }
-    let bytes = read(directory, name, place.uid);
+    let bytes = read(directory, name);
     match content(&bytes) {
         Content::View(_) | Content::Blank => Fate::Discard,
         Content::Login if reclaim.exactly.is_some() && reclaim.covers(&bytes) => Fate::Discard,
@@ -160,15 +164,9 @@ fn is_his(entry: &Entry, uid: u32) -> bool {
     matches!(entry, Entry::File(file) if file.owner == uid)
 }
 
-/// Nothing of a file that belongs to another user: under one more name (a hard link) it may be here,
-/// and is his all the same.
-fn read(directory: &Directory, name: &str, uid: u32) -> Zeroizing<Vec<u8>> {
-    match directory.entry(name) {
-        Ok(entry) if is_his(&entry, uid) => {
-            Zeroizing::new(directory.read(name, DOCUMENT_LIMIT as u64).unwrap_or_default())
-        }
-        _ => Zeroizing::default(),
-    }
+fn read(directory: &Directory, name: &str) -> Zeroizing<Vec<u8>> {
+    let read = directory.read_own(name, DOCUMENT_LIMIT as u64);
+    Zeroizing::new(read.unwrap_or_default())
 }
 
 fn content(bytes: &[u8]) -> Content {
@@ -203,18 +201,27 @@ pub(super) fn take_back(
     original: Option<&str>,
     login: Option<&str>,
 ) -> Result<Option<Mended>, String> {
-    let Place { directory, stamp, .. } = place;
+    let Place {
+        directory, stamp, ..
+    } = place;
     let explain = |error: std::io::Error| error.to_string();
     let nothing = Reclaim::default();
     let fate = |directory: &Directory, name: &str| fate(directory, name, place, &nothing);
     if let Some(login) = login {
-        let there = CredentialDocument::parse_any(&read(directory, NAME, place.uid));
+        let there = CredentialDocument::parse_any(&read(directory, NAME));
         let bytes = match (there, CredentialDocument::parse(login.as_bytes())) {
             (Ok(there), Ok(login)) => Zeroizing::new(there.with_login_of(&login).to_bytes()),
             _ => Zeroizing::new(login.as_bytes().to_vec()),
         };
-        let new = New::File { bytes: &bytes, mode: 0o600, durable: true };
-        return match directory.replace(NAME, &new, stamp, fate).map_err(explain)? {
+        let new = New::File {
+            bytes: &bytes,
+            mode: 0o600,
+            durable: true,
+        };
+        return match directory
+            .replace(NAME, &new, stamp, fate)
+            .map_err(explain)?
+        {
             Replaced::Done(backup) => Ok(Some(Mended { backup })),
             Replaced::Stays => Ok(None),
         };

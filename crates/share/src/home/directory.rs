@@ -41,7 +41,11 @@ pub(super) struct FileFacts {
 
 /// What is to stand at a name.
 pub(super) enum New<'a> {
-    File { bytes: &'a [u8], mode: u32, durable: bool },
+    File {
+        bytes: &'a [u8],
+        mode: u32,
+        durable: bool,
+    },
     Link(&'a Path),
 }
 
@@ -89,7 +93,9 @@ impl Directory {
             Errno::NOENT => format!("{} does not exist", path.display()),
             errno => format!("{}: {}", path.display(), io::Error::from(errno)),
         })?;
-        let owner = rustix::fs::fstat(&descriptor).map_err(|errno| errno.to_string())?.st_uid;
+        let owner = rustix::fs::fstat(&descriptor)
+            .map_err(|errno| errno.to_string())?
+            .st_uid;
         if owner != uid {
             return Err(format!(
                 "{} belongs to another user (uid {owner}, not {uid})",
@@ -108,7 +114,8 @@ impl Directory {
 
     /// A directory in this one; not through a link.
     pub(super) fn subdirectory(&self, name: &str) -> io::Result<Self> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let opened = match openat2(&self.descriptor, name, OPEN, Mode::empty(), resolve) {
             // Linux before 5.6: one name without a slash, and NOFOLLOW, say the same.
             Err(Errno::NOSYS) if !name.contains('/') => {
@@ -116,18 +123,29 @@ impl Directory {
             }
             opened => opened,
         };
-        Ok(Self { descriptor: opened? })
+        Ok(Self {
+            descriptor: opened?,
+        })
     }
 
     /// Makes a directory that only the user can enter.
     pub(super) fn make_subdirectory(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.descriptor, name, Mode::from_raw_mode(0o700))?)
+        Ok(rustix::fs::mkdirat(
+            &self.descriptor,
+            name,
+            Mode::from_raw_mode(0o700),
+        )?)
     }
 
     /// Opens a directory in this one to its owner again.
     pub(super) fn make_accessible(&self, name: &str) -> io::Result<()> {
         let mode = Mode::from_raw_mode(0o700);
-        Ok(rustix::fs::chmodat(&self.descriptor, name, mode, AtFlags::empty())?)
+        Ok(rustix::fs::chmodat(
+            &self.descriptor,
+            name,
+            mode,
+            AtFlags::empty(),
+        )?)
     }
 
     /// Keeps other workers of ours out for as long as this value lives; `false` if one stays in.
@@ -163,15 +181,34 @@ impl Directory {
 
     /// Reads a regular file with at most `limit` bytes; never waits for anybody.
     pub(super) fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+        self.read_if(name, limit, |_| true)
+    }
+
+    /// The same of a file that belongs to this process's user. Under one more name (a hard link)
+    /// another's may be here, and is none of our business all the same.
+    pub(super) fn read_own(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let uid = rustix::process::geteuid().as_raw();
+        self.read_if(name, limit, |file| file.owner == uid)
+    }
+
+    fn read_if(
+        &self,
+        name: &str,
+        limit: u64,
+        is_wanted: impl FnOnce(&FileFacts) -> bool,
+    ) -> io::Result<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.descriptor, name, flags, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        if !is_file || facts(&stat).size > limit {
+        let file_facts = facts(&stat);
+        if !is_file || file_facts.size > limit || !is_wanted(&file_facts) {
             return Err(ErrorKind::InvalidData.into());
         }
         let mut bytes = Vec::new();
-        let read = std::fs::File::from(file).take(limit + 1).read_to_end(&mut bytes)?;
+        let read = std::fs::File::from(file)
+            .take(limit + 1)
+            .read_to_end(&mut bytes)?;
         match read as u64 > limit {
             true => Err(ErrorKind::InvalidData.into()),
             false => Ok(bytes),
@@ -186,7 +223,10 @@ impl Directory {
             let entry = entry.ok()?;
             Some(entry.file_name().to_str().ok()?.to_owned())
         });
-        Ok(names.filter(|name| name != "." && name != "..").take(MOST).collect())
+        Ok(names
+            .filter(|name| name != "." && name != "..")
+            .take(MOST)
+            .collect())
     }
 
     /// Puts something new at `name`. `fate` judges what was there, which by then stands at the
@@ -201,15 +241,19 @@ impl Directory {
         let beside = beside(name);
         self.clear(&beside, name, stamp, &fate)?;
         self.create(&beside, new)?;
-        let swapped = self.swap_in(&beside, name).inspect_err(|_| self.discard(&beside))?;
+        let swapped = self
+            .swap_in(&beside, name)
+            .inspect_err(|_| self.discard(&beside))?;
         if !swapped {
             return Ok(Replaced::Done(None));
         }
         match fate(self, &beside) {
-            Fate::Discard => {
-                self.discard_or_keep(&beside, name, stamp).map(Replaced::Done)
-            }
-            Fate::Keep => self.keep(&beside, name, stamp).map(|kept| Replaced::Done(Some(kept))),
+            Fate::Discard => self
+                .discard_or_keep(&beside, name, stamp)
+                .map(Replaced::Done),
+            Fate::Keep => self
+                .keep(&beside, name, stamp)
+                .map(|kept| Replaced::Done(Some(kept))),
             Fate::PutBack => {
                 // What comes out now is ours, or what came still later: then that is the newest.
                 self.rename(&beside, name, RenameFlags::EXCHANGE)?;
@@ -233,8 +277,12 @@ impl Directory {
             renamed => renamed?,
         }
         match fate(self, &beside) {
-            Fate::Discard => self.discard_or_keep(&beside, name, stamp).map(Replaced::Done),
-            Fate::Keep => self.keep(&beside, name, stamp).map(|kept| Replaced::Done(Some(kept))),
+            Fate::Discard => self
+                .discard_or_keep(&beside, name, stamp)
+                .map(Replaced::Done),
+            Fate::Keep => self
+                .keep(&beside, name, stamp)
+                .map(|kept| Replaced::Done(Some(kept))),
             Fate::PutBack => {
                 // If something new stands there by now, that is the user's wish.
                 if self.rename(&beside, name, RenameFlags::NOREPLACE).is_err() {
@@ -253,7 +301,11 @@ impl Directory {
     /// Moves something aside as a dated backup of `name`; gives the backup's name.
     pub(super) fn keep(&self, from: &str, name: &str, stamp: &str) -> io::Result<String> {
         for count in 1..1_000_u32 {
-            let suffix = if count == 1 { String::new() } else { format!("-{count}") };
+            let suffix = if count == 1 {
+                String::new()
+            } else {
+                format!("-{count}")
+            };
             let backup = format!("{name}.claude-share-backup-{stamp}{suffix}");
             match self.rename(from, &backup, RenameFlags::NOREPLACE) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -282,11 +334,17 @@ impl Directory {
 
     fn create(&self, name: &str, new: &New<'_>) -> io::Result<()> {
         match new {
-            New::Link(target) => {
-                Ok(rustix::fs::symlinkat(*target, &self.descriptor, name)?)
-            }
-            New::File { bytes, mode, durable } => {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            New::Link(target) => Ok(rustix::fs::symlinkat(*target, &self.descriptor, name)?),
+            New::File {
+                bytes,
+                mode,
+                durable,
+            } => {
+                let flags = OFlags::WRONLY
+                    | OFlags::CREATE
+                    | OFlags::EXCL
+                    | OFlags::NOFOLLOW
+                    | OFlags::CLOEXEC;
                 let file = openat(&self.descriptor, name, flags, Mode::from_raw_mode(*mode))?;
                 let mut file = std::fs::File::from(file);
                 let written = file.write_all(bytes).and_then(|()| match durable {
@@ -327,7 +385,12 @@ impl Directory {
     /// between two of the steps is lost.
     fn rename_in_steps(&self, from: &str, to: &str, flags: RenameFlags) -> io::Result<()> {
         let plain = |from: &str, to: &str| -> io::Result<()> {
-            Ok(rustix::fs::renameat(&self.descriptor, from, &self.descriptor, to)?)
+            Ok(rustix::fs::renameat(
+                &self.descriptor,
+                from,
+                &self.descriptor,
+                to,
+            )?)
         };
         let taken = self.entry(to)? != Entry::Missing;
         match (flags == RenameFlags::EXCHANGE, taken) {
@@ -380,7 +443,10 @@ impl Directory {
 
     /// How long `name` has been as it is, in seconds; 0 if that cannot be told.
     pub(super) fn age(&self, name: &str) -> u64 {
-        let modified = self.modified(name).ok().and_then(|at| u64::try_from(at).ok());
+        let modified = self
+            .modified(name)
+            .ok()
+            .and_then(|at| u64::try_from(at).ok());
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         match (modified, since) {
             (Some(modified), Ok(since)) => since.as_secs().saturating_sub(modified),

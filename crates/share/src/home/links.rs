@@ -26,11 +26,11 @@ pub(super) fn mend(
     target: &Path,
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
-    let fate = |directory: &Directory, there: &str| {
-        match settings_file::is_only_ours(directory, there, target) {
-            true => Fate::Discard,
-            false => fate(directory, there, target),
-        }
+    let fate = |directory: &Directory, there: &str| match settings_file::is_only_ours(
+        directory, there, target,
+    ) {
+        true => Fate::Discard,
+        false => fate(directory, there, target),
     };
     let replaced = directory.replace(name, &New::Link(target), stamp, fate);
     match replaced.map_err(|error| error.to_string())? {

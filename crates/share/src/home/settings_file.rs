@@ -77,7 +77,8 @@ pub(super) fn take_back(
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
     let explain = |error: std::io::Error| error.to_string();
-    let Some(mut settings) = own(directory, name).filter(|settings| names(settings, command)) else {
+    let Some(mut settings) = own(directory, name).filter(|settings| names(settings, command))
+    else {
         return super::links::take_back(directory, name, shared, original, stamp);
     };
     remove_ours(&mut settings);
@@ -88,10 +89,14 @@ pub(super) fn take_back(
         };
         let kept = kept.map_err(explain)?;
         directory.restore(original, name).map_err(explain)?;
-        return Ok(Some(Mended { backup: backup_of(kept) }));
+        return Ok(Some(Mended {
+            backup: backup_of(kept),
+        }));
     }
     if settings.is_empty() || settings == copy_of(shared) {
-        directory.remove(name, stamp, |_, _| Fate::Discard).map_err(explain)?;
+        directory
+            .remove(name, stamp, |_, _| Fate::Discard)
+            .map_err(explain)?;
         return Ok(Some(Mended { backup: None }));
     }
     write(directory, name, &settings, shared, stamp)
@@ -110,17 +115,26 @@ fn write(
     let fate = |directory: &Directory, there: &str| match directory.entry(there) {
         // What we read is in what we wrote; what came since is not.
         Ok(Entry::File(_)) if parsed(&before).is_some() => {
-            match directory.read(there, LIMIT).is_ok_and(|found| found == before) {
+            match directory
+                .read(there, LIMIT)
+                .is_ok_and(|found| found == before)
+            {
                 true => Fate::Discard,
                 false => Fate::PutBack,
             }
         }
         _ => super::links::fate(directory, there, shared),
     };
-    let new = New::File { bytes: &bytes, mode: 0o600, durable: true };
+    let new = New::File {
+        bytes: &bytes,
+        mode: 0o600,
+        durable: true,
+    };
     let replaced = directory.replace(name, &new, stamp, fate);
     let replaced = replaced.map_err(|error| error.to_string())?;
-    Ok(Some(Mended { backup: backup_of(replaced) }))
+    Ok(Some(Mended {
+        backup: backup_of(replaced),
+    }))
 }
 
 fn backup_of(replaced: Replaced) -> Option<String> {
@@ -143,12 +157,17 @@ fn names(settings: &Map<String, Value>, command: &str) -> bool {
 
 /// The shared settings as this user may read them; without a program of their own for keys.
 fn copy_of(shared: &Path) -> Map<String, Value> {
-    let (Some(parent), Some(name)) = (shared.parent(), shared.file_name().and_then(|name| name.to_str()))
-    else {
+    let (Some(parent), Some(name)) = (
+        shared.parent(),
+        shared.file_name().and_then(|name| name.to_str()),
+    ) else {
         return Map::new();
     };
     let read = Directory::open_shared(parent).and_then(|directory| directory.read(name, LIMIT));
-    let mut settings = read.ok().and_then(|bytes| parsed(&bytes)).unwrap_or_default();
+    let mut settings = read
+        .ok()
+        .and_then(|bytes| parsed(&bytes))
+        .unwrap_or_default();
     remove_ours(&mut settings);
     settings
 }
@@ -183,8 +202,15 @@ pub(super) fn is_only_ours(directory: &Directory, there: &str, shared: &Path) ->
     let Some(mut settings) = own(directory, there) else {
         return false;
     };
-    let helper = settings.get(HELPER).and_then(Value::as_str).unwrap_or_default();
-    if !helper.trim_end_matches(" key").trim_matches('\'').ends_with("claude-share") {
+    let helper = settings
+        .get(HELPER)
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if !helper
+        .trim_end_matches(" key")
+        .trim_matches('\'')
+        .ends_with("claude-share")
+    {
         return false;
     }
     remove_ours(&mut settings);

@@ -59,21 +59,24 @@ pub(super) fn mend(home: &Directory, shell: &Path, stamp: &str) -> Result<Option
 
 /// Takes the block out, whatever the shell is by now.
 pub(super) fn take_back(home: &Directory, stamp: &str) -> Result<Option<Mended>, String> {
-    for name in [".bashrc", ".profile", ".bash_profile", ".bash_login", ".zshenv"] {
+    for name in [
+        ".bashrc",
+        ".profile",
+        ".bash_profile",
+        ".bash_login",
+        ".zshenv",
+    ] {
         change(home, name, false, false, stamp)?;
     }
     Ok(Some(Mended { backup: None }))
 }
 
 /// What the file is to be; `None` if it is so already.
-fn edited(
-    home: &Directory,
-    name: &str,
-    make: bool,
-    add: bool,
-) -> Result<Option<Vec<u8>>, String> {
+fn edited(home: &Directory, name: &str, make: bool, add: bool) -> Result<Option<Vec<u8>>, String> {
     let there = match home.entry(name) {
-        Ok(Entry::File(_)) => home.read(name, LIMIT).map_err(|error| format!("~/{name}: {error}"))?,
+        Ok(Entry::File(_)) => home
+            .read(name, LIMIT)
+            .map_err(|error| format!("~/{name}: {error}"))?,
         Ok(Entry::Missing) if make => Vec::new(),
         // A link leads to a file that others may share; it is not followed.
         _ => return Ok(None),
@@ -98,23 +101,35 @@ fn change(home: &Directory, name: &str, make: bool, add: bool, stamp: &str) -> R
             Ok(Entry::File(file)) => file.mode & 0o777,
             _ => 0o644,
         };
-        let unchanged = |directory: &Directory, there: &str| {
-            match directory.read(there, LIMIT).is_ok_and(|found| found == before) {
-                true => Fate::Discard,
-                false => Fate::PutBack,
-            }
+        let unchanged = |directory: &Directory, there: &str| match directory
+            .read(there, LIMIT)
+            .is_ok_and(|found| found == before)
+        {
+            true => Fate::Discard,
+            false => Fate::PutBack,
         };
         let made = BLOCK.made_file(&before);
         let replaced = if !add && bytes.is_empty() && made {
             home.remove(name, stamp, unchanged)
         } else {
-            home.replace(name, &New::File { bytes: &bytes, mode, durable: true }, stamp, unchanged)
+            home.replace(
+                name,
+                &New::File {
+                    bytes: &bytes,
+                    mode,
+                    durable: true,
+                },
+                stamp,
+                unchanged,
+            )
         };
         match replaced.map_err(explain)? {
             Replaced::Done(_) => {
                 // The process's umask has taken bits away that the user had given.
                 return match home.entry(name) {
-                    Ok(Entry::File(file)) if file.mode != mode => home.set_mode(name, mode).map_err(explain),
+                    Ok(Entry::File(file)) if file.mode != mode => {
+                        home.set_mode(name, mode).map_err(explain)
+                    }
                     _ => Ok(()),
                 };
             }

@@ -15,7 +15,9 @@ use super::wish::{
     ClaudeJsonWish, Condition, CredentialsWish, HomeReport, HomeRequest, Item, ItemReport, Mended,
     SettingsWish, Task, Watch, WatchedDirectory,
 };
-use super::{authorized_keys, claude_json_file, credentials, links, settings_file, take_back, umask};
+use super::{
+    authorized_keys, claude_json_file, credentials, links, settings_file, take_back, umask,
+};
 use crate::claude_json::ClaudeJsonPatch;
 use crate::home_processes::HomeConnection;
 use crate::paths::shared_copy;
@@ -83,7 +85,8 @@ impl Worker {
         let Ok(Some(Some(patch))) = self.connection.receive::<Option<ClaudeJsonPatch>>() else {
             return Ok(());
         };
-        let patched: Patched = claude_json_file::patch(&home.directory, &patch, &home.request.stamp);
+        let patched: Patched =
+            claude_json_file::patch(&home.directory, &patch, &home.request.stamp);
         self.answer(&patched)
     }
 
@@ -142,7 +145,10 @@ impl<'a> Home<'a> {
             request,
         };
         if request.task != Task::Look && !home.directory.lock(TURN_PATIENCE) {
-            return Err(format!("somebody holds a lock on {}", request.home.display()));
+            return Err(format!(
+                "somebody holds a lock on {}",
+                request.home.display()
+            ));
         }
         Ok(home)
     }
@@ -356,7 +362,9 @@ impl<'a> Home<'a> {
             Entry::Directory => self.directory.make_accessible(CLAUDE).map_err(explain)?,
             Entry::Link(_) | Entry::File(_) | Entry::Other(_) => {
                 let stamp = &self.request.stamp;
-                self.directory.keep(CLAUDE, CLAUDE, stamp).map_err(explain)?;
+                self.directory
+                    .keep(CLAUDE, CLAUDE, stamp)
+                    .map_err(explain)?;
             }
         }
         match self.directory.make_subdirectory(CLAUDE) {

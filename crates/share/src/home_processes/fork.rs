@@ -13,7 +13,9 @@ use rustix::process::Pid;
 /// If there is no process to be had, or this one has several threads.
 pub(super) fn fork_worker(work: impl FnOnce()) -> io::Result<Pid> {
     if !is_single_threaded()? {
-        return Err(io::Error::other("a process with several threads cannot be forked"));
+        return Err(io::Error::other(
+            "a process with several threads cannot be forked",
+        ));
     }
     // SAFETY: this process has one thread (seen just above, and `work` of the old process starts
     // none), so no lock is held by a thread that the new process does not have.

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Signal, Uid, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Gid, Resource, Rlimit, Signal, Uid, set_dumpable_behavior, setrlimit,
+};
 use rustix::thread::{
     set_no_new_privs, set_thread_gid, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
     set_thread_uid,
@@ -29,10 +31,13 @@ pub(super) fn irrevocably_become(identity: &Identity) -> io::Result<()> {
     let (users, groups) = (rustix::process::getuid(), rustix::process::getgid());
     let (effective, effective_group) = (rustix::process::geteuid(), rustix::process::getegid());
     if (users, effective, groups, effective_group) != (uid, uid, gid, gid) {
-        return Err(io::Error::other("the system did not make this process that user"));
+        return Err(io::Error::other(
+            "the system did not make this process that user",
+        ));
     }
     let came_back = !uid.is_root()
-        && (set_thread_uid(Uid::ROOT).is_ok() || (!gid.is_root() && set_thread_gid(Gid::ROOT).is_ok()));
+        && (set_thread_uid(Uid::ROOT).is_ok()
+            || (!gid.is_root() && set_thread_gid(Gid::ROOT).is_ok()));
     if came_back {
         return Err(io::Error::other("the way back to root was still open"));
     }

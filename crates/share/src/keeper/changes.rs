@@ -84,7 +84,8 @@ impl Changes {
 
     /// How many of a user's two directories are watched.
     pub(super) fn count(&self, user: &str) -> usize {
-        let of_user = |watched: &&Watched| matches!(watched, Watched::Home(owner, _) if owner == user);
+        let of_user =
+            |watched: &&Watched| matches!(watched, Watched::Home(owner, _) if owner == user);
         self.watched.values().filter(of_user).count()
     }
 
@@ -132,11 +133,16 @@ impl Changes {
 }
 
 fn change(watched: &Watched, name: Option<&[u8]>, events: ReadFlags) -> Option<Change> {
-    let moved = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED | ReadFlags::UNMOUNT;
+    let moved =
+        ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED | ReadFlags::UNMOUNT;
     match (watched, name) {
-        (Watched::Home(user, _), _) if events.intersects(moved) => Some(Change::Moved(user.clone())),
+        (Watched::Home(user, _), _) if events.intersects(moved) => {
+            Some(Change::Moved(user.clone()))
+        }
         (Watched::Home(user, WatchedDirectory::Home), Some(b".claude"))
-            if events.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO | ReadFlags::DELETE | ReadFlags::MOVED_FROM) =>
+            if events.intersects(
+                ReadFlags::CREATE | ReadFlags::MOVED_TO | ReadFlags::DELETE | ReadFlags::MOVED_FROM,
+            ) =>
         {
             Some(Change::Moved(user.clone()))
         }

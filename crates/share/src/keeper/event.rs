@@ -126,7 +126,10 @@ impl fmt::Display for KeeperEvent {
                 write!(formatter, "{user}: has a login of his own, which stays")
             }
             Self::Adopted { user, account } => {
-                write!(formatter, "{user}: had a newer login of {account}; taken over")
+                write!(
+                    formatter,
+                    "{user}: had a newer login of {account}; taken over"
+                )
             }
             Self::Rejected { user, account } => write!(
                 formatter,

@@ -138,14 +138,16 @@ impl Keeper {
                 Err(error) => Some(error),
             },
             Stage::ToBePatched(_) => None,
-            Stage::Patched(patch) => match flushed.and_then(|()| job.connection.receive::<Patched>()) {
-                Ok(Some(patched)) => {
-                    let patch = patch.clone();
-                    return self.note_patched(name, &patch, patched);
+            Stage::Patched(patch) => {
+                match flushed.and_then(|()| job.connection.receive::<Patched>()) {
+                    Ok(Some(patched)) => {
+                        let patch = patch.clone();
+                        return self.note_patched(name, &patch, patched);
+                    }
+                    Ok(None) => None,
+                    Err(error) => Some(error),
                 }
-                Ok(None) => None,
-                Err(error) => Some(error),
-            },
+            }
         };
         if let Some(error) = ended {
             let why = match error.kind() {
@@ -160,7 +162,10 @@ impl Keeper {
         self.users.set_job(name, job);
         if is_late {
             let seconds = LONGEST_JOB.as_secs();
-            self.note_trouble(name, format!("his home has not answered for {seconds} seconds"));
+            self.note_trouble(
+                name,
+                format!("his home has not answered for {seconds} seconds"),
+            );
         }
     }
 

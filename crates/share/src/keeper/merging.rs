@@ -39,10 +39,16 @@ impl Keeper {
         if !has_own && account.is_none() {
             self.users.set_due(name, now + SETTLED_AFTER);
         }
-        let shares_login = account.as_deref().is_some_and(|id| {
-            matches!(self.accounts.provision(id), Provision::Login(_))
-        });
-        let merged = merge(&mut self.common, name, account.as_deref(), shares_login, current);
+        let shares_login = account
+            .as_deref()
+            .is_some_and(|id| matches!(self.accounts.provision(id), Provision::Login(_)));
+        let merged = merge(
+            &mut self.common,
+            name,
+            account.as_deref(),
+            shares_login,
+            current,
+        );
         self.common_is_new |= merged.store;
         if let Some(patch) = merged.patch {
             job.stage = Stage::ToBePatched(patch);
@@ -58,7 +64,12 @@ impl Keeper {
 
     /// Hands out what was merged in this round, once it is stored.
     pub(super) fn hand_out_patches(&mut self) {
-        if !self.users.working().iter().any(|name| self.is_to_be_patched(name)) {
+        if !self
+            .users
+            .working()
+            .iter()
+            .any(|name| self.is_to_be_patched(name))
+        {
             return;
         }
         let is_stored = self.store_common();

@@ -60,10 +60,12 @@ pub(super) fn kinship(
     if earlier {
         return Ok(Kinship::Known);
     }
-    Ok(match is_same(&unsealed, told, trust) && is_wanted(account, document) {
-        true => Kinship::Newer,
-        false => Kinship::Other,
-    })
+    Ok(
+        match is_same(&unsealed, told, trust) && is_wanted(account, document) {
+            true => Kinship::Newer,
+            false => Kinship::Other,
+        },
+    )
 }
 
 /// Not protected: the identity is read from the user's own file. So what is taken over in the place

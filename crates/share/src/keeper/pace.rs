@@ -74,7 +74,10 @@ mod tests {
         let at = pace.take_turn(start).unwrap_err();
         assert_eq!(pace.take_turn(at), Ok(()));
         let later = at + Duration::from_secs(60);
-        assert_eq!((0..100).filter(|_| pace.take_turn(later).is_ok()).count(), 20);
+        assert_eq!(
+            (0..100).filter(|_| pace.take_turn(later).is_ok()).count(),
+            20
+        );
     }
 
     #[test]

@@ -63,6 +63,10 @@ pub struct KeeperStatus {
     pub users: usize,
     /// What it cannot do at the moment, by user.
     pub troubles: std::collections::BTreeMap<String, String>,
+    /// Why logins were not renewed the last time, by account: also what could not be noted in the
+    /// vault, whose disk may be full.
+    #[serde(default)]
+    pub not_renewed: std::collections::BTreeMap<String, String>,
     /// Users in whose homes something waits to be put right.
     pub waiting: usize,
 }

@@ -25,14 +25,23 @@ fn directory(shared_directory: &Path) -> io::Result<OwnedFd> {
 /// The login in it; `None` if there is none that can be renewed.
 pub(super) fn read(shared_directory: &Path) -> Option<CredentialDocument> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = openat(directory(shared_directory).ok()?, NAME, flags, Mode::empty()).ok()?;
+    let file = openat(
+        directory(shared_directory).ok()?,
+        NAME,
+        flags,
+        Mode::empty(),
+    )
+    .ok()?;
     let stat = rustix::fs::fstat(&file).ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
     let mut bytes = Zeroizing::new(Vec::new());
     let limit = DOCUMENT_LIMIT as u64 + 1;
-    std::fs::File::from(file).take(limit).read_to_end(&mut bytes).ok()?;
+    std::fs::File::from(file)
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .ok()?;
     let document = CredentialDocument::parse(&bytes).ok()?;
     (!document.refresh_token().is_empty()).then_some(document)
 }
@@ -54,5 +63,7 @@ pub(super) fn write(
     file.write_all(&bytes)?;
     // Wider only now that it is the group's; before, nobody else could open it.
     rustix::fs::fchmod(&file, Mode::from_raw_mode(0o660))?;
-    Ok(rustix::fs::renameat(&directory, ON_ITS_WAY, &directory, NAME)?)
+    Ok(rustix::fs::renameat(
+        &directory, ON_ITS_WAY, &directory, NAME,
+    )?)
 }

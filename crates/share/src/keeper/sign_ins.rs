@@ -68,7 +68,8 @@ impl Keeper {
                 self.users.queue_for_us(name);
             }
             Ok(Kinship::Other) if told == Told::Unsettled => {
-                self.users.set_due(name, Instant::now() + (SETTLED_AFTER - age));
+                self.users
+                    .set_due(name, Instant::now() + (SETTLED_AFTER - age));
             }
             Ok(Kinship::Other) => {
                 user.own_login = Some(mark);
@@ -126,7 +127,10 @@ impl Keeper {
         }
         let busy = || VaultError::Busy(vault.paths().directory().to_owned());
         // A renewal under way ends in moments; then it is looked at again.
-        let lease = Lease::try_acquire(vault.paths(), &id).ok().flatten().ok_or_else(busy)?;
+        let lease = Lease::try_acquire(vault.paths(), &id)
+            .ok()
+            .flatten()
+            .ok_or_else(busy)?;
         let account = vault.get(&id)?;
         let found = kinship(vault, &account, document, told, trust)?;
         if found == Kinship::Newer {
@@ -196,6 +200,9 @@ impl Keeper {
             user.own_login = Some(provisional.fingerprint);
         }
         let account = self.accounts.name(account_id);
-        self.tell(KeeperEvent::Rejected { user: name, account });
+        self.tell(KeeperEvent::Rejected {
+            user: name,
+            account,
+        });
     }
 }

@@ -60,7 +60,11 @@ pub struct ApplyError {
 ///
 /// # Errors
 /// [`ApplyError`], which says what was undone and what is left.
-pub fn apply(plan: &Plan, machine: &Machine<'_>, tell: &mut dyn FnMut(Event)) -> Result<(), ApplyError> {
+pub fn apply(
+    plan: &Plan,
+    machine: &Machine<'_>,
+    tell: &mut dyn FnMut(Event),
+) -> Result<(), ApplyError> {
     let mut work = Work::begin(machine).map_err(|cause| ApplyError {
         steps: Vec::new(),
         cause: Box::new(cause),
@@ -71,7 +75,10 @@ pub fn apply(plan: &Plan, machine: &Machine<'_>, tell: &mut dyn FnMut(Event)) ->
     let mut not_taken_back: Vec<UserName> = Vec::new();
     for step in &plan.steps {
         if !failures.is_empty() && step.needs_all_before(&not_taken_back) {
-            tell(Event::Failed(format!("not done, since something before it failed: {}", step.describe())));
+            tell(Event::Failed(format!(
+                "not done, since something before it failed: {}",
+                step.describe()
+            )));
             continue;
         }
         let done = work.carry_out(step);
@@ -100,7 +107,12 @@ pub fn apply(plan: &Plan, machine: &Machine<'_>, tell: &mut dyn FnMut(Event)) ->
 
 fn gather(error: Option<ApplyError>, (step, cause): (String, ShareError)) -> Option<ApplyError> {
     let Some(mut error) = error else {
-        return Some(ApplyError { steps: vec![step], cause: Box::new(cause), undone: Vec::new(), left: Vec::new() });
+        return Some(ApplyError {
+            steps: vec![step],
+            cause: Box::new(cause),
+            undone: Vec::new(),
+            left: Vec::new(),
+        });
     };
     error.steps.push(step);
     Some(error)
@@ -117,7 +129,12 @@ fn failed(
     match plan.on_failure {
         OnFailure::RollBack => {
             let (undone, left) = work.roll_back(tell);
-            ApplyError { steps, cause: Box::new(cause), undone, left }
+            ApplyError {
+                steps,
+                cause: Box::new(cause),
+                undone,
+                left,
+            }
         }
         OnFailure::Stop | OnFailure::GoOn => ApplyError {
             steps,

@@ -131,8 +131,13 @@ impl Reader<'_> {
     pub fn read(&self, asked: &Questions) -> Result<Facts, ShareError> {
         let state = ServerState::load(&self.paths.state())?;
         let config = ConfigFile::read(&self.paths.config)?;
-        let base = state.as_ref().map_or_else(Settings::default, |state| state.settings.clone());
-        let said = config.as_ref().map(|config| config.config(&base)).transpose()?;
+        let base = state
+            .as_ref()
+            .map_or_else(Settings::default, |state| state.settings.clone());
+        let said = config
+            .as_ref()
+            .map(|config| config.config(&base))
+            .transpose()?;
         let settings = match (&asked.settings, &said) {
             (Some(settings), _) => settings.clone(),
             (None, Some(said)) if asked.with_config || state.is_none() => said.settings.clone(),
@@ -144,7 +149,9 @@ impl Reader<'_> {
         let source = self.source(&settings, &system)?;
         let vault = vault_accounts::open(&self.paths.vault())?;
         let source_login = source.login.clone();
-        let login = source_login.as_ref().map(|login| (&login.document, &login.identity));
+        let login = source_login
+            .as_ref()
+            .map(|login| (&login.document, &login.identity));
         let accounts = match &vault {
             Some(vault) => vault_accounts::read(vault, login)?,
             None => Vec::new(),
@@ -169,7 +176,9 @@ impl Reader<'_> {
             settings,
         };
         facts.tree_wrong = shared_tree::look(&facts.tree, gid)?;
-        let members: Vec<String> = group.map(|group| group.members.into_iter().collect()).unwrap_or_default();
+        let members: Vec<String> = group
+            .map(|group| group.members.into_iter().collect())
+            .unwrap_or_default();
         self.read_users(&mut facts, asked, &system, &members)?;
         facts.keeper = self.keeper(&facts)?;
         if asked.with_homes {
@@ -188,16 +197,26 @@ impl Reader<'_> {
             return Ok(Source::default());
         };
         let owner = homes::owner(&user, user.gid);
-        let mut request =
-            homes::request(&owner, &settings.shared_directory, homes::no_wish(), Task::Look, self.stamp);
+        let mut request = homes::request(
+            &owner,
+            &settings.shared_directory,
+            homes::no_wish(),
+            Task::Look,
+            self.stamp,
+        );
         request.with_contents = true;
         // A source user without home has nothing to share.
         let Ok(report) = self.processes.ask(&owner, &request) else {
             return Ok(Source::default());
         };
         let claude_json = report.claude_json.unwrap_or_default();
-        let identity = claude_json.get("oauthAccount").map(Identity::from_oauth_account);
-        let document = report.own_login.as_deref().map(|login| CredentialDocument::parse(login.as_bytes()));
+        let identity = claude_json
+            .get("oauthAccount")
+            .map(Identity::from_oauth_account);
+        let document = report
+            .own_login
+            .as_deref()
+            .map(|login| CredentialDocument::parse(login.as_bytes()));
         let login = document.and_then(Result::ok).map(|document| SourceLogin {
             document,
             identity: identity.clone().unwrap_or_default(),
@@ -210,7 +229,11 @@ impl Reader<'_> {
     }
 
     /// The login in the shared file of a server that was set up by the program before this one.
-    fn shared_login(&self, settings: &Settings, system: &SystemUsers) -> Option<CredentialDocument> {
+    fn shared_login(
+        &self,
+        settings: &Settings,
+        system: &SystemUsers,
+    ) -> Option<CredentialDocument> {
         if ServerState::load(&self.paths.state()).ok()?.is_some() {
             return None;
         }
@@ -283,7 +306,11 @@ impl Reader<'_> {
         };
         for (name, record) in &wanted.users {
             let provision = provision(wanted.account_of(record));
-            add(name, record.uid, homes::managed_wish(&wanted, record, provision, &key_command))?;
+            add(
+                name,
+                record.uid,
+                homes::managed_wish(&wanted, record, provision, &key_command),
+            )?;
         }
         if let Some(source) = &wanted.source {
             let wish = homes::source_wish(&wanted.settings, provision(&source.account));
@@ -302,9 +329,13 @@ impl Reader<'_> {
         let shared = &facts.settings.shared_directory;
         let mut wish = homes::no_wish();
         wish.credentials = CredentialsWish::Link(shared_copy(shared, Item::Credentials.path()));
-        let is_candidate = |user: &&SystemUser| user.uid != 0 && user.name != facts.settings.source_user;
-        let users: Vec<&SystemUser> =
-            members.iter().filter_map(|name| system.user(name)).filter(is_candidate).collect();
+        let is_candidate =
+            |user: &&SystemUser| user.uid != 0 && user.name != facts.settings.source_user;
+        let users: Vec<&SystemUser> = members
+            .iter()
+            .filter_map(|name| system.user(name))
+            .filter(is_candidate)
+            .collect();
         let ask = |user: &&SystemUser| {
             let owner = homes::owner(user, facts.gid.unwrap_or(user.gid));
             let request = homes::request(&owner, shared, wish.clone(), Task::Look, self.stamp);
@@ -315,7 +346,9 @@ impl Reader<'_> {
         self.processes.ask_all(&requests, |place, report| {
             let is_linked = report.is_ok_and(|report| {
                 let mut items = report.items.iter();
-                items.any(|item| item.item == Item::Credentials && item.is_good() && report.own_login.is_none())
+                items.any(|item| {
+                    item.item == Item::Credentials && item.is_good() && report.own_login.is_none()
+                })
             });
             if is_linked {
                 linked.insert(users[place].name.clone());
@@ -324,7 +357,13 @@ impl Reader<'_> {
         for user in users.iter().filter(|user| linked.contains(&user.name)) {
             let running = uids_with_processes().is_ok_and(|running| running.contains(&user.uid));
             let (uid, home) = (user.uid, user.home.clone());
-            let found = UserFacts { uid, home, has_home: true, in_group: true, is_running: running };
+            let found = UserFacts {
+                uid,
+                home,
+                has_home: true,
+                in_group: true,
+                is_running: running,
+            };
             facts.users.insert(user.name.clone(), found);
         }
         facts.linked_users = linked;
@@ -369,11 +408,15 @@ fn newest(
 ) -> Option<SourceLogin> {
     match (own, shared) {
         (Some(own), Some(shared)) if shared.expires_at() > own.document.expires_at() => {
-            Some(SourceLogin { document: shared, identity: own.identity })
+            Some(SourceLogin {
+                document: shared,
+                identity: own.identity,
+            })
         }
-        (None, Some(shared)) => {
-            Some(SourceLogin { document: shared, identity: identity.unwrap_or_default() })
-        }
+        (None, Some(shared)) => Some(SourceLogin {
+            document: shared,
+            identity: identity.unwrap_or_default(),
+        }),
         (own, _) => own,
     }
 }

@@ -27,7 +27,13 @@ pub fn owner(user: &SystemUser, shared_gid: u32) -> Owner {
 
 /// A request about a home.
 #[must_use]
-pub fn request(owner: &Owner, shared: &Path, wish: HomeWish, task: Task, stamp: &str) -> HomeRequest {
+pub fn request(
+    owner: &Owner,
+    shared: &Path,
+    wish: HomeWish,
+    task: Task,
+    stamp: &str,
+) -> HomeRequest {
     HomeRequest {
         home: owner.home.clone(),
         shell: owner.shell.clone(),
@@ -82,7 +88,10 @@ pub fn wrong(report: &HomeReport) -> Vec<String> {
 /// Whether a login of the user's own stands in the place of what he is to have.
 #[must_use]
 pub fn has_own_login(report: &HomeReport) -> bool {
-    report.items.iter().any(|item| item.found == Condition::OwnLogin && item.mended.is_none())
+    report
+        .items
+        .iter()
+        .any(|item| item.found == Condition::OwnLogin && item.mended.is_none())
 }
 
 /// What could not be done in a home, for people.

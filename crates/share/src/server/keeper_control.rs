@@ -37,13 +37,28 @@ pub(super) fn reload(paths: &ServerPaths) -> bool {
 /// Starts a keeper that outlives this command and its terminal, and waits until it answers.
 pub(super) fn start(paths: &ServerPaths, start: &KeeperStart) -> Result<(), ShareError> {
     let log = paths.log();
-    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&log);
+    let opened = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&log);
     let log_file = opened.map_err(ShareError::system(format!("open {}", log.display())))?;
-    let errors = log_file.try_clone().map_err(ShareError::system("open the keeper's log"))?;
+    let errors = log_file
+        .try_clone()
+        .map_err(ShareError::system("open the keeper's log"))?;
     let mut command = in_a_session_of_its_own(&start.program);
-    command.args(&start.arguments).env_clear().envs(start.environment.iter().cloned());
-    command.current_dir("/").stdin(Stdio::null()).stdout(log_file).stderr(errors);
-    let mut keeper = command.spawn().map_err(ShareError::system("start the keeper"))?;
+    command
+        .args(&start.arguments)
+        .env_clear()
+        .envs(start.environment.iter().cloned());
+    command
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log_file)
+        .stderr(errors);
+    let mut keeper = command
+        .spawn()
+        .map_err(ShareError::system("start the keeper"))?;
     wait_until(|| is_running(paths) || matches!(keeper.try_wait(), Ok(Some(_))));
     if is_running(paths) {
         return Ok(());

@@ -31,7 +31,12 @@ impl CommandLock {
     fn take_within(paths: &ServerPaths, patience: Duration) -> Result<Self, ShareError> {
         durable::private_directory(&paths.data)?;
         let path = paths.command_lock();
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let opened = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path);
         let file = opened.map_err(ShareError::system(format!("open {}", path.display())))?;
         let deadline = Instant::now() + patience;
         loop {
@@ -43,7 +48,10 @@ impl CommandLock {
                 Err(Errno::WOULDBLOCK | Errno::INTR) => return Err(ShareError::Busy),
                 Err(errno) => {
                     let action = format!("lock {}", path.display());
-                    return Err(ShareError::System { action, source: errno.into() });
+                    return Err(ShareError::System {
+                        action,
+                        source: errno.into(),
+                    });
                 }
             }
         }

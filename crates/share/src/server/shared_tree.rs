@@ -129,7 +129,10 @@ pub fn mend(
             refuse_somebodys(&directory, &path, &name)?;
         }
         let change = directory.make_directory(&name, gid, stamp);
-        changes.take(&path, change.map_err(ShareError::system(format!("make {}", path.display())))?);
+        changes.take(
+            &path,
+            change.map_err(ShareError::system(format!("make {}", path.display())))?,
+        );
         let opened = directory.directory(&name);
         let opened = opened.map_err(ShareError::system(format!("open {}", path.display())))?;
         above = Some(std::mem::replace(&mut directory, opened));
@@ -140,7 +143,10 @@ pub fn mend(
         let path = home.join(item.path());
         let (directory, name) = directory_of(&directory, *item)?;
         let change = directory.make_file(name, contents.as_bytes(), gid, stamp);
-        changes.take(&path, change.map_err(ShareError::system(format!("make {}", path.display())))?);
+        changes.take(
+            &path,
+            change.map_err(ShareError::system(format!("make {}", path.display())))?,
+        );
     }
     Ok(())
 }
@@ -150,7 +156,9 @@ pub fn mend(
 pub fn unmake(directory: &Path, changes: &TreeChanges) -> Vec<String> {
     let mut left = Vec::new();
     for path in changes.made.iter().rev() {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let removed = place::holder(directory, path).and_then(|holder| match holder {
             Some(holder) => holder.remove_made(&name.unwrap_or_default()),
             None => Ok(()),
@@ -170,7 +178,9 @@ pub fn set_aside(directory: &Path, stamp: &str) -> Result<Option<PathBuf>, Share
     let Some(parent) = place::parent(directory, false)? else {
         return Ok(None);
     };
-    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = directory
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
     let action = format!("move {} aside", directory.display());
     match parent.set_aside(&name, stamp) {
@@ -196,7 +206,9 @@ impl TreeChanges {
 
 /// The three directories, each with its name in the one above.
 fn directories(top: &Path) -> [(PathBuf, String); 3] {
-    let name = top.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = top
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     let home = top.join("home");
     let claude = home.join(".claude");
     [
@@ -232,7 +244,9 @@ fn refuse_somebodys(parent: &Place, path: &Path, name: &str) -> Result<(), Share
     match parent.owner(name) {
         Some(owner) if owner != 0 => Err(refused(
             path,
-            &format!("is there already and belongs to uid {owner}; name another one, or move it away"),
+            &format!(
+                "is there already and belongs to uid {owner}; name another one, or move it away"
+            ),
         )),
         _ => Ok(()),
     }
@@ -242,7 +256,12 @@ fn refuse_somebodys(parent: &Place, path: &Path, name: &str) -> Result<(), Share
 #[must_use]
 pub fn has_credentials(directory: &Path) -> bool {
     let claude = claude(directory);
-    claude.is_some_and(|claude| !matches!(claude.found(CREDENTIALS, FILE_MODE, None), Ok(Found::Missing)))
+    claude.is_some_and(|claude| {
+        !matches!(
+            claude.found(CREDENTIALS, FILE_MODE, None),
+            Ok(Found::Missing)
+        )
+    })
 }
 
 /// Takes the credential file away. What is in it is kept in `removed`, a directory that root alone

@@ -33,12 +33,23 @@ pub(super) fn take(
     let report = look(machine, settings, owner)?;
     let told = report.claude_json.unwrap_or_default();
     let oauth = told.get("oauthAccount").cloned();
-    let identity = oauth.as_ref().map(Identity::from_oauth_account).unwrap_or_default();
-    let own = report.own_login.and_then(|login| CredentialDocument::parse(login.as_bytes()).ok());
-    let shared = shared_tree::read(&settings.shared_directory, Item::Credentials, owner.shared_gid)
-        .and_then(|bytes| CredentialDocument::parse(&bytes).ok())
-        .filter(|document| !document.refresh_token().is_empty());
-    let newer = |one: &CredentialDocument, other: &CredentialDocument| one.expires_at() > other.expires_at();
+    let identity = oauth
+        .as_ref()
+        .map(Identity::from_oauth_account)
+        .unwrap_or_default();
+    let own = report
+        .own_login
+        .and_then(|login| CredentialDocument::parse(login.as_bytes()).ok());
+    let shared = shared_tree::read(
+        &settings.shared_directory,
+        Item::Credentials,
+        owner.shared_gid,
+    )
+    .and_then(|bytes| CredentialDocument::parse(&bytes).ok())
+    .filter(|document| !document.refresh_token().is_empty());
+    let newer = |one: &CredentialDocument, other: &CredentialDocument| {
+        one.expires_at() > other.expires_at()
+    };
     let document = match (own, shared) {
         (Some(own), Some(shared)) if newer(&shared, &own) => shared,
         (Some(own), _) => own,
@@ -92,10 +103,15 @@ fn adopt(
             model::printable(&account.name)
         )));
     }
-    let lease = Lease::try_acquire(vault.paths(), &account.id).ok().flatten().ok_or_else(busy)?;
+    let lease = Lease::try_acquire(vault.paths(), &account.id)
+        .ok()
+        .flatten()
+        .ok_or_else(busy)?;
     let present = vault.get(&account.id)?;
     let unsealed = vault.unseal(&present)?;
-    let is_present = unsealed.login().is_some_and(|kept| kept.refresh_token() == document.refresh_token());
+    let is_present = unsealed
+        .login()
+        .is_some_and(|kept| kept.refresh_token() == document.refresh_token());
     if !is_present && (unsealed.login().is_none() || document.expires_at() > present.expires_at) {
         let login = NewLogin {
             document: document.clone(),
@@ -125,7 +141,10 @@ pub(super) fn set_up_source(
         let mut reclaim = None;
         if let Some(login) = &found.own_login {
             let told = found.claude_json.clone().unwrap_or_default();
-            let identity = told.get("oauthAccount").map(Identity::from_oauth_account).unwrap_or_default();
+            let identity = told
+                .get("oauthAccount")
+                .map(Identity::from_oauth_account)
+                .unwrap_or_default();
             let document = CredentialDocument::parse(login.as_bytes()).ok();
             let same = match &document {
                 Some(document) => vault_accounts::is_same(&vault, &account, document, &identity)?,
@@ -138,7 +157,10 @@ pub(super) fn set_up_source(
         }
         let account = vault.get(&account.id)?;
         let wish = homes::source_wish(settings, &vault_accounts::provision(&vault, &account));
-        let task = Task::Mend { reclaim, reclaim_any };
+        let task = Task::Mend {
+            reclaim,
+            reclaim_any,
+        };
         let request = homes::request(owner, &settings.shared_directory, wish, task, machine.stamp);
         let report = machine.processes.ask(owner, &request)?;
         if !homes::has_own_login(&report) || found.own_login.is_none() {
@@ -157,11 +179,17 @@ pub(super) fn give_back(
 ) -> Result<HomeReport, ShareError> {
     let vault = Vault::open(&machine.paths.vault(), Box::new(NoPassphrase))?;
     let account = vault.get(&model::AccountId::from_stored(account_id.to_owned()))?;
-    let login = vault.unseal(&account)?.login().map(CredentialDocument::to_bytes);
+    let login = vault
+        .unseal(&account)?
+        .login()
+        .map(CredentialDocument::to_bytes);
     let login = login.map(|bytes| String::from_utf8(bytes).expect("JSON is UTF-8"));
     let had_login = login.is_some();
     let wish = homes::source_wish(settings, &Provision::Nothing);
-    let task = Task::TakeBack { originals: BTreeMap::new(), login };
+    let task = Task::TakeBack {
+        originals: BTreeMap::new(),
+        login,
+    };
     let request = homes::request(owner, &settings.shared_directory, wish, task, machine.stamp);
     let report = machine.processes.ask(owner, &request)?;
     // What comes next may delete the vault's, so nothing is taken on trust here.
@@ -175,10 +203,20 @@ pub(super) fn give_back(
     }
 }
 
-fn look(machine: &Machine<'_>, settings: &Settings, owner: &Owner) -> Result<HomeReport, ShareError> {
+fn look(
+    machine: &Machine<'_>,
+    settings: &Settings,
+    owner: &Owner,
+) -> Result<HomeReport, ShareError> {
     let mut wish = homes::no_wish();
     wish.credentials = CredentialsWish::Leave;
-    let request = homes::request(owner, &settings.shared_directory, wish, Task::Look, machine.stamp);
+    let request = homes::request(
+        owner,
+        &settings.shared_directory,
+        wish,
+        Task::Look,
+        machine.stamp,
+    );
     machine.processes.ask(owner, &request)
 }
 

@@ -55,7 +55,9 @@ pub(super) fn read(
 
 /// What an account has for its users; one that cannot be opened has nothing.
 pub(super) fn provision(vault: &Vault, account: &Account) -> Provision {
-    vault.unseal(account).map_or(Provision::Nothing, |unsealed| keeper::provision(&unsealed))
+    vault
+        .unseal(account)
+        .map_or(Provision::Nothing, |unsealed| keeper::provision(&unsealed))
 }
 
 /// Whether a login is the account's: its tokens are or were, or it is the same person's.
@@ -76,5 +78,7 @@ pub(super) fn is_same(
         return Ok(true);
     }
     let history = vault.history(account)?;
-    Ok(history.iter().any(|one| one.document.as_ref().is_some_and(is_known)))
+    Ok(history
+        .iter()
+        .any(|one| one.document.as_ref().is_some_and(is_known)))
 }

@@ -123,8 +123,8 @@ pub fn judge(facts: &Facts<'_>) -> Report {
     });
     let mut accounts: Vec<AccountReport> = facts
         .accounts
-        .values()
-        .map(|found| account(found, facts.now))
+        .iter()
+        .map(|(id, found)| account(found, facts.now, not_renewed(facts, id)))
         .collect();
     accounts.sort_by(|left, right| left.name.cmp(&right.name));
     let keeper = keeper(facts.keeper.as_ref(), facts.keeper_listens);
@@ -169,8 +169,18 @@ fn keeper(status: Option<&KeeperStatus>, listens: bool) -> KeeperReport {
     }
 }
 
-fn account(found: &AccountFacts, now: Timestamp) -> AccountReport {
-    let (state, reason) = account_state(found, now);
+/// What the keeper says of an account's last renewal, where the vault says nothing: it may be what
+/// cannot be written.
+fn not_renewed<'a>(facts: &'a Facts<'_>, id: &str) -> Option<&'a String> {
+    facts.keeper.as_ref()?.not_renewed.get(id)
+}
+
+fn account(found: &AccountFacts, now: Timestamp, told: Option<&String>) -> AccountReport {
+    let (state, reason) = match account_state(found, now) {
+        (AccountState::Ok, _) if told.is_some() => (AccountState::Failing, told.cloned()),
+        (state @ AccountState::Ended, None) => (state, told.cloned()),
+        judged => judged,
+    };
     AccountReport {
         name: printable(&found.name),
         auth_type: match found.kind {

@@ -97,6 +97,7 @@ fn facts(state: &ServerState) -> Facts<'_> {
             started_at: NOW - HOUR,
             users: 3,
             troubles: BTreeMap::new(),
+            not_renewed: BTreeMap::new(),
             waiting: 0,
         }),
         group_problem: None,
@@ -122,6 +123,23 @@ fn usera(found: UserFacts) -> (UserReport, bool) {
 
 fn item<'a>(user: &'a UserReport, path: &str) -> Option<&'a ItemState> {
     user.items.iter().find(|item| item.path == path)
+}
+
+#[test]
+fn a_failure_that_the_vault_could_not_note_is_told_by_the_keeper() {
+    let state = state();
+    let mut facts = facts(&state);
+    let keeper = facts.keeper.as_mut().unwrap();
+    keeper.not_renewed = [("acc_1".to_owned(), "the disk is full".to_owned())].into();
+    let report = judge(&facts);
+    let team = report
+        .accounts
+        .iter()
+        .find(|account| account.auth_type == Some("oauth"))
+        .unwrap();
+    assert_eq!(team.state, AccountState::Failing);
+    assert_eq!(team.reason.as_deref(), Some("the disk is full"));
+    assert!(team.needs_care && report.needs_care);
 }
 
 #[test]

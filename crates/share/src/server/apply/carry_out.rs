@@ -24,7 +24,11 @@ pub(super) enum Undo {
     Tree(PathBuf, TreeChanges),
     State(Option<Box<ServerState>>),
     /// A file as it was, with its mode.
-    File { path: PathBuf, before: Option<Vec<u8>>, mode: u32 },
+    File {
+        path: PathBuf,
+        before: Option<Vec<u8>>,
+        mode: u32,
+    },
     /// An account that was made for the source user's login.
     Account(String),
     /// A vault that was made for it.
@@ -78,17 +82,34 @@ impl<'a> Work<'a> {
             Step::LockPassword(user) => tools.lock_password(user)?,
             Step::AuthorizeKey { user, key } => self.authorize_key(user, key)?,
             Step::DeleteUser(user) => tools.delete_user(user, true)?,
-            Step::TakeLogin { source, settings, account } => self.take_login(source, settings, account)?,
-            Step::SetUpHome { user, reclaim, is_new, .. } => {
+            Step::TakeLogin {
+                source,
+                settings,
+                account,
+            } => self.take_login(source, settings, account)?,
+            Step::SetUpHome {
+                user,
+                reclaim,
+                is_new,
+                ..
+            } => {
                 self.set_up_home(user, *reclaim, *is_new)?;
             }
-            Step::SetUpSource { user, reclaim, is_new } => {
+            Step::SetUpSource {
+                user,
+                reclaim,
+                is_new,
+            } => {
                 self.set_up_source(user, *reclaim, *is_new)?;
             }
             Step::TakeBackHome(user) => self.take_back_home(user)?,
             Step::GiveBackLogin(user) => self.give_back_login(user)?,
             Step::Record(change) => self.record(change)?,
-            Step::WriteConfig { path, settings, users } => self.write_config(path, settings, users)?,
+            Step::WriteConfig {
+                path,
+                settings,
+                users,
+            } => self.write_config(path, settings, users)?,
             Step::RemoveConfig(path) => remove_config(path)?,
             Step::RemoveState(path) => remove_file(path)?,
             Step::DeleteVault(path) => delete_vault(path)?,
@@ -122,7 +143,8 @@ impl<'a> Work<'a> {
         let mended = shared_tree::mend(&wish, gid, self.machine.stamp, &mut changes);
         for (from, to) in &changes.kept {
             let (from, to) = (from.display(), to.display());
-            self.notes.push(format!("what was at {from} is kept as {to}"));
+            self.notes
+                .push(format!("what was at {from} is kept as {to}"));
         }
         self.done.push(Undo::Tree(wish.directory.clone(), changes));
         mended
@@ -148,14 +170,16 @@ impl<'a> Work<'a> {
         let stamp = self.machine.stamp;
         let kept = shared_tree::remove_credentials(directory, self.gid(&group)?, stamp, &removed)?;
         if let Some(kept) = kept {
-            self.notes.push(format!("what was there is kept as {}", kept.display()));
+            self.notes
+                .push(format!("what was there is kept as {}", kept.display()));
         }
         Ok(())
     }
 
     fn remove_shared_directory(&mut self, directory: &Path) -> Result<(), ShareError> {
         if let Some(kept) = shared_tree::set_aside(directory, self.machine.stamp)? {
-            self.notes.push(format!("it is now {}, for root alone", kept.display()));
+            self.notes
+                .push(format!("it is now {}, for root alone", kept.display()));
         }
         Ok(())
     }
@@ -169,11 +193,16 @@ impl<'a> Work<'a> {
         let owner = self.owner(source, settings)?;
         let paths = self.machine.paths;
         if !paths.vault().exists() {
-            self.done.push(Undo::Vault(paths.vault().directory().to_owned()));
+            self.done
+                .push(Undo::Vault(paths.vault().directory().to_owned()));
         }
         let common = paths.claude_json();
         let before = std::fs::read(&common).ok();
-        self.done.push(Undo::File { path: common, before, mode: 0o600 });
+        self.done.push(Undo::File {
+            path: common,
+            before,
+            mode: 0o600,
+        });
         if take_login::take(self.machine, settings, &owner, account)?.added {
             self.done.push(Undo::Account(account.to_owned()));
         }
@@ -222,11 +251,18 @@ impl<'a> Work<'a> {
         file.apply(settings, users)?;
         if let Some(directory) = path.parent() {
             use std::os::unix::fs::DirBuilderExt as _;
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory);
+            let made = std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(directory);
             made.map_err(ShareError::system(format!("make {}", directory.display())))?;
         }
         file.store()?;
-        self.done.push(Undo::File { path: path.to_owned(), before, mode: 0o644 });
+        self.done.push(Undo::File {
+            path: path.to_owned(),
+            before,
+            mode: 0o644,
+        });
         Ok(())
     }
 
@@ -237,7 +273,9 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn state(&self) -> Result<&ServerState, ShareError> {
-        self.state.as_ref().ok_or_else(|| ShareError::Name("this server is not set up".to_owned()))
+        self.state
+            .as_ref()
+            .ok_or_else(|| ShareError::Name("this server is not set up".to_owned()))
     }
 
     pub(super) fn settings(&self) -> Result<&Settings, ShareError> {
@@ -246,18 +284,25 @@ impl<'a> Work<'a> {
 
     fn gid(&self, group: &GroupName) -> Result<u32, ShareError> {
         let found = SystemUsers::read()?.lookup_group(group)?;
-        found.map(|group| group.gid).ok_or_else(|| ShareError::Program {
-            program: "groupadd".to_owned(),
-            problem: format!("the group {group} does not exist"),
-        })
+        found
+            .map(|group| group.gid)
+            .ok_or_else(|| ShareError::Program {
+                program: "groupadd".to_owned(),
+                problem: format!("the group {group} does not exist"),
+            })
     }
 
     /// The user as he is now. Without the group he has only his own.
     pub(super) fn owner(&self, user: &UserName, settings: &Settings) -> Result<Owner, ShareError> {
         let system = SystemUsers::read()?;
-        let found = system.lookup(user)?.ok_or_else(|| home_error(user, "the Linux user does not exist"))?;
+        let found = system
+            .lookup(user)?
+            .ok_or_else(|| home_error(user, "the Linux user does not exist"))?;
         let group = system.lookup_group(&GroupName::parse(&settings.group)?)?;
-        Ok(homes::owner(&found, group.map_or(found.gid, |group| group.gid)))
+        Ok(homes::owner(
+            &found,
+            group.map_or(found.gid, |group| group.gid),
+        ))
     }
 }
 

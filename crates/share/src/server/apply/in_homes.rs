@@ -26,14 +26,22 @@ impl Work<'_> {
         let provision = self.provision(state.account_of(record))?;
         let key_command = key_command(self.machine.program);
         let wish = homes::managed_wish(&state, record, &provision, &key_command);
-        let task = Task::Mend { reclaim: None, reclaim_any: reclaim };
+        let task = Task::Mend {
+            reclaim: None,
+            reclaim_any: reclaim,
+        };
         let shared = &state.settings.shared_directory;
         let request = homes::request(&owner, shared, wish, task, self.machine.stamp);
         let report = self.machine.processes.ask(&owner, &request)?;
         // Taken back even if only half of it could be done; who was managed before stays it.
         if is_new {
             let (user, wrong) = (user.clone(), Vec::new());
-            self.done.push(Undo::Step(Step::SetUpHome { user, wrong, reclaim, is_new }));
+            self.done.push(Undo::Step(Step::SetUpHome {
+                user,
+                wrong,
+                reclaim,
+                is_new,
+            }));
         }
         self.remember_originals(user, &report)?;
         self.note_home(user, &report);
@@ -44,11 +52,19 @@ impl Work<'_> {
     }
 
     /// The first backup of an item is what the user had before us.
-    fn remember_originals(&mut self, user: &UserName, report: &HomeReport) -> Result<(), ShareError> {
+    fn remember_originals(
+        &mut self,
+        user: &UserName,
+        report: &HomeReport,
+    ) -> Result<(), ShareError> {
         let made = homes::backups(report);
         let mut state = self.state()?.clone();
         let name = user.as_str();
-        let Some(record) = state.users.get_mut(name).or_else(|| state.joining.get_mut(name)) else {
+        let Some(record) = state
+            .users
+            .get_mut(name)
+            .or_else(|| state.joining.get_mut(name))
+        else {
             return Ok(());
         };
         let before = record.originals.len();
@@ -65,11 +81,14 @@ impl Work<'_> {
     fn note_home(&mut self, user: &UserName, report: &HomeReport) {
         for (item, backup) in homes::backups(report) {
             let path = item.path();
-            self.notes.push(format!("what {user} had at ~/{path} is kept beside it as {backup}"));
+            self.notes.push(format!(
+                "what {user} had at ~/{path} is kept beside it as {backup}"
+            ));
         }
-        let own = report.items.iter().any(|item| {
-            item.found == Condition::OwnLogin && item.mended.is_none()
-        });
+        let own = report
+            .items
+            .iter()
+            .any(|item| item.found == Condition::OwnLogin && item.mended.is_none());
         if own && report.own_login.is_some() {
             self.notes.push(format!(
                 "{user} has a login of his own, which stays; to replace it: claude-share server sync --reclaim {user}"
@@ -90,10 +109,19 @@ impl Work<'_> {
         let owner = self.owner(user, &state.settings)?;
         if is_new {
             let user = user.clone();
-            self.done.push(Undo::Step(Step::SetUpSource { user, reclaim, is_new }));
+            self.done.push(Undo::Step(Step::SetUpSource {
+                user,
+                reclaim,
+                is_new,
+            }));
         }
-        let report =
-            take_login::set_up_source(self.machine, &state.settings, &owner, &source.account, reclaim)?;
+        let report = take_login::set_up_source(
+            self.machine,
+            &state.settings,
+            &owner,
+            &source.account,
+            reclaim,
+        )?;
         if homes::has_own_login(&report) {
             self.notes.push(format!(
                 "{user} has another login by now, which stays; to replace it: claude-share server sync --reclaim {user}"
@@ -111,10 +139,15 @@ impl Work<'_> {
             return Ok(());
         };
         let owner = self.owner(user, &state.settings)?;
-        let provision = self.provision(state.account_of(record)).unwrap_or(Provision::Nothing);
+        let provision = self
+            .provision(state.account_of(record))
+            .unwrap_or(Provision::Nothing);
         let key_command = key_command(self.machine.program);
         let wish = homes::managed_wish(&state, record, &provision, &key_command);
-        let task = Task::TakeBack { originals: record.originals.clone(), login: None };
+        let task = Task::TakeBack {
+            originals: record.originals.clone(),
+            login: None,
+        };
         let shared = &state.settings.shared_directory;
         let request = homes::request(&owner, shared, wish, task, self.machine.stamp);
         let report = self.machine.processes.ask(&owner, &request)?;
@@ -141,7 +174,9 @@ impl Work<'_> {
     pub(super) fn authorize_key(&mut self, user: &UserName, key: &str) -> Result<(), ShareError> {
         let settings = self.settings()?.clone();
         let owner = self.owner(user, &settings)?;
-        let task = Task::AuthorizeKey { key: key.to_owned() };
+        let task = Task::AuthorizeKey {
+            key: key.to_owned(),
+        };
         let shared = &settings.shared_directory;
         let request = homes::request(&owner, shared, homes::no_wish(), task, self.machine.stamp);
         self.machine.processes.ask(&owner, &request).map(drop)

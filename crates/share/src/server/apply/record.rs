@@ -1,10 +1,10 @@
 //! The record of what was set up, and how a step changes it.
 
 use crate::ShareError;
+use crate::name::UserName;
 use crate::server::step::Change;
 use crate::state::{ServerState, SourceRecord, UserRecord};
 use crate::system_users::SystemUsers;
-use crate::name::UserName;
 
 /// The state after `change`. `account_id`: the identifier of one of the vault's accounts by name.
 pub(super) fn changed(
@@ -12,7 +12,12 @@ pub(super) fn changed(
     change: &Change,
     account_id: impl Fn(&str) -> Result<String, ShareError>,
 ) -> Result<ServerState, ShareError> {
-    if let Change::Server { settings, account, made_group } = change {
+    if let Change::Server {
+        settings,
+        account,
+        made_group,
+    } = change
+    {
         let id = account_id(account)?;
         let mut state = state.unwrap_or_else(|| ServerState::new(settings.clone(), id.clone()));
         state.settings = settings.clone();
@@ -20,18 +25,28 @@ pub(super) fn changed(
         state.made.group |= made_group;
         return Ok(state);
     }
-    let mut state = state.ok_or_else(|| ShareError::Name("this server is not set up".to_owned()))?;
+    let mut state =
+        state.ok_or_else(|| ShareError::Name("this server is not set up".to_owned()))?;
     match change {
         Change::Server { .. } => {}
         Change::Settings(settings) => state.settings = settings.clone(),
-        Change::Source { user, account, joined_group } => {
+        Change::Source {
+            user,
+            account,
+            joined_group,
+        } => {
             state.source = Some(SourceRecord {
                 uid: uid(user)?,
                 account: account_id(account)?,
                 joined_group: *joined_group,
             });
         }
-        Change::User { user, account, created, joined_group } => {
+        Change::User {
+            user,
+            account,
+            created,
+            joined_group,
+        } => {
             let record = UserRecord {
                 uid: uid(user)?,
                 account: account.as_deref().map(account_id).transpose()?,

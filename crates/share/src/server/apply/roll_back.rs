@@ -23,7 +23,11 @@ impl Work<'_> {
         while let Some(undo) = self.done.pop() {
             let described = undo.describe();
             if !has_login_back && undo.loses_login() {
-                left.extend(described.map(|described| format!("not done: {described} (nobody else has the login)")));
+                left.extend(
+                    described.map(|described| {
+                        format!("not done: {described} (nobody else has the login)")
+                    }),
+                );
                 continue;
             }
             let gives_back = matches!(undo, Undo::Step(Step::SetUpSource { .. }));
@@ -52,10 +56,12 @@ impl Work<'_> {
             Undo::Step(Step::InstallUnit { .. }) => systemd::stop_and_remove(paths).map(drop),
             Undo::Step(Step::StartKeeper) => keeper_control::stop(paths),
             Undo::Step(_) => Ok(()),
-            Undo::Tree(directory, changes) => match shared_tree::unmake(&directory, &changes).as_slice() {
-                [] => Ok(()),
-                left => Err(ShareError::Name(left.join("; "))),
-            },
+            Undo::Tree(directory, changes) => {
+                match shared_tree::unmake(&directory, &changes).as_slice() {
+                    [] => Ok(()),
+                    left => Err(ShareError::Name(left.join("; "))),
+                }
+            }
             Undo::State(before) => {
                 let restored = match &before {
                     Some(state) => state.store(&paths.state()),
@@ -64,10 +70,14 @@ impl Work<'_> {
                 self.state = before.map(|state| *state);
                 restored
             }
-            Undo::File { path, before: Some(bytes), mode } => {
-                Ok(durable::write(&path, &bytes, mode, Placing::Replace)?)
-            }
-            Undo::File { path, before: None, .. } => remove(&path),
+            Undo::File {
+                path,
+                before: Some(bytes),
+                mode,
+            } => Ok(durable::write(&path, &bytes, mode, Placing::Replace)?),
+            Undo::File {
+                path, before: None, ..
+            } => remove(&path),
             Undo::Vault(path) => remove_vault(&path),
             Undo::Account(name) => {
                 let vault = Vault::open(&paths.vault(), Box::new(NoPassphrase))?;
@@ -101,7 +111,9 @@ impl Undo {
     fn describe(&self) -> Option<String> {
         match self {
             Self::Step(step) => Some(step.undo()),
-            Self::Tree(directory, _) => Some(format!("remove what was made in {}", directory.display())),
+            Self::Tree(directory, _) => {
+                Some(format!("remove what was made in {}", directory.display()))
+            }
             Self::State(_) => None,
             Self::File { path, .. } => Some(format!("restore {} as it was", path.display())),
             Self::Vault(path) => Some(format!("remove the vault {}", path.display())),

@@ -19,7 +19,9 @@ pub fn plan_assign(facts: &Facts, user: &UserName, account: Option<&str>) -> Res
             format!("Add him first: claude-share server add-user {user}"),
         ));
     };
-    let wanted = account.map(|name| required_account(facts, name)).transpose()?;
+    let wanted = account
+        .map(|name| required_account(facts, name))
+        .transpose()?;
     let mut builder = Builder::new(facts)?;
     if record.account.as_deref() == wanted.map(|account| account.id.as_str()) {
         return Ok(builder.plan(OnFailure::Stop));
@@ -29,7 +31,11 @@ pub fn plan_assign(facts: &Facts, user: &UserName, account: Option<&str>) -> Res
         account: wanted.map(|account| account.name.clone()),
     }));
     builder.tell_keeper();
-    if facts.users.get(user.as_str()).is_some_and(|known| known.uid == record.uid) {
+    if facts
+        .users
+        .get(user.as_str())
+        .is_some_and(|known| known.uid == record.uid)
+    {
         builder.push(Step::SetUpHome {
             user: user.clone(),
             wrong: Vec::new(),

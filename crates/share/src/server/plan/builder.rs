@@ -64,7 +64,10 @@ impl<'a> Builder<'a> {
         let joins = !known.is_some_and(|user| user.in_group);
         if joins {
             let group = self.group.clone();
-            self.push(Step::JoinGroup { user: user.clone(), group });
+            self.push(Step::JoinGroup {
+                user: user.clone(),
+                group,
+            });
         }
         joins
     }
@@ -123,7 +126,9 @@ impl<'a> Builder<'a> {
             (None, Some(_)) if !new.existing => {
                 return Err(Refusal::conflict(
                     format!("the user {user} is there already"),
-                    format!("Give another name, or adopt him: claude-share server add-user {user} --existing"),
+                    format!(
+                        "Give another name, or adopt him: claude-share server add-user {user} --existing"
+                    ),
                 ));
             }
             (None, None) if new.existing => {
@@ -176,7 +181,12 @@ impl<'a> Builder<'a> {
         }
         self.join(user);
         let (user, wrong) = (user.clone(), Vec::new());
-        self.push(Step::SetUpHome { user: user.clone(), wrong, reclaim: false, is_new: true });
+        self.push(Step::SetUpHome {
+            user: user.clone(),
+            wrong,
+            reclaim: false,
+            is_new: true,
+        });
         self.push(Step::Record(Change::SetUp(user)));
         self.news_for_keeper = true;
     }
@@ -186,7 +196,11 @@ impl<'a> Builder<'a> {
         let Some(known) = self.facts.users.get(user.as_str()) else {
             return;
         };
-        let record = self.facts.state.as_ref().and_then(|state| state.users.get(user.as_str()));
+        let record = self
+            .facts
+            .state
+            .as_ref()
+            .and_then(|state| state.users.get(user.as_str()));
         if record.is_none_or(|record| record.uid != known.uid) {
             return;
         }
@@ -195,7 +209,12 @@ impl<'a> Builder<'a> {
         }
         let (wrong, has_own) = self.found(user);
         if !wrong.is_empty() || (reclaim && has_own) {
-            self.push(Step::SetUpHome { user: user.clone(), wrong, reclaim, is_new: false });
+            self.push(Step::SetUpHome {
+                user: user.clone(),
+                wrong,
+                reclaim,
+                is_new: false,
+            });
         }
     }
 
@@ -215,11 +234,19 @@ impl<'a> Builder<'a> {
         let Some(record) = state.and_then(|state| state.source.as_ref()) else {
             return Ok(());
         };
-        let account = self.facts.accounts.iter().find(|account| account.id == record.account);
+        let account = self
+            .facts
+            .accounts
+            .iter()
+            .find(|account| account.id == record.account);
         let is_vaults = account.is_some_and(|account| account.is_sources);
         let (wrong, has_own) = self.found(&source);
         if !wrong.is_empty() || (has_own && (is_vaults || reclaim)) {
-            self.push(Step::SetUpSource { user: source, reclaim, is_new: false });
+            self.push(Step::SetUpSource {
+                user: source,
+                reclaim,
+                is_new: false,
+            });
         }
         Ok(())
     }
@@ -228,7 +255,11 @@ impl<'a> Builder<'a> {
     pub(super) fn config(&mut self, users: &[UserName]) -> Result<(), Refusal> {
         let path = &self.facts.paths.config;
         let before = self.facts.config.as_ref().map(ConfigFile::to_bytes);
-        let mut file = self.facts.config.clone().unwrap_or_else(|| ConfigFile::new(path));
+        let mut file = self
+            .facts
+            .config
+            .clone()
+            .unwrap_or_else(|| ConfigFile::new(path));
         name(file.apply(&self.facts.settings, users))?;
         if before.as_deref() != Some(file.to_bytes().as_slice()) {
             self.push(Step::WriteConfig {
@@ -274,7 +305,10 @@ impl<'a> Builder<'a> {
             }
             if record.joined_group && known.in_group {
                 let group = self.group_name();
-                self.push(Step::LeaveGroup { user: user.clone(), group });
+                self.push(Step::LeaveGroup {
+                    user: user.clone(),
+                    group,
+                });
             }
         }
         self.push(Step::Record(Change::Forget(user.clone())));
@@ -284,7 +318,10 @@ impl<'a> Builder<'a> {
     pub(super) fn managed_users(&self) -> Result<Vec<UserName>, Refusal> {
         let state = self.facts.state.as_ref();
         let mut users = Vec::new();
-        for user in state.iter().flat_map(|state| state.users.keys().chain(state.joining.keys())) {
+        for user in state
+            .iter()
+            .flat_map(|state| state.users.keys().chain(state.joining.keys()))
+        {
             users.push(name(UserName::parse_existing(user))?);
         }
         for step in &self.steps {
@@ -313,7 +350,10 @@ pub(super) fn account<'a>(facts: &'a Facts, wanted: &str) -> Option<&'a AccountF
 }
 
 /// An account that is to be there.
-pub(super) fn required_account<'a>(facts: &'a Facts, wanted: &str) -> Result<&'a AccountFacts, Refusal> {
+pub(super) fn required_account<'a>(
+    facts: &'a Facts,
+    wanted: &str,
+) -> Result<&'a AccountFacts, Refusal> {
     account(facts, wanted).ok_or_else(|| {
         let names: Vec<_> = facts.accounts.iter().map(|account| model::printable(&account.name)).collect();
         let there = match names.as_slice() {
@@ -342,9 +382,15 @@ pub fn has_to_log_in_again(facts: &Facts, plan: &Plan) -> Vec<UserName> {
         let known = facts.users.get(user.as_str());
         known.is_some_and(|known| known.is_running && known.uid != 0)
     };
-    plan.steps.iter().filter_map(joins).filter(is_running).collect()
+    plan.steps
+        .iter()
+        .filter_map(joins)
+        .filter(is_running)
+        .collect()
 }
 
 fn name<T>(parsed: Result<T, crate::ShareError>) -> Result<T, Refusal> {
-    parsed.map_err(|error| Refusal::input(error.to_string(), "Correct it in /etc/claude-share/config."))
+    parsed.map_err(|error| {
+        Refusal::input(error.to_string(), "Correct it in /etc/claude-share/config.")
+    })
 }

@@ -61,7 +61,11 @@ fn plan_new(facts: &Facts, request: &InitRequest) -> Result<Plan, Refusal> {
     let managed = builder.managed_users()?;
     builder.config(&managed)?;
     if takes {
-        builder.push(Step::SetUpSource { user: source, reclaim: false, is_new: true });
+        builder.push(Step::SetUpSource {
+            user: source,
+            reclaim: false,
+            is_new: true,
+        });
     }
     builder.exposed_login();
     builder.keeper();
@@ -73,7 +77,8 @@ fn users(facts: &Facts, request: &InitRequest) -> Result<Vec<NewUser>, Refusal> 
     let mut users = Vec::new();
     for linked in &facts.linked_users {
         let name = UserName::parse_existing(linked);
-        let name = name.map_err(|error| Refusal::input(error.to_string(), "Take him out of the group."))?;
+        let name =
+            name.map_err(|error| Refusal::input(error.to_string(), "Take him out of the group."))?;
         users.push(NewUser {
             name,
             password: Password::AsItIs,
@@ -82,7 +87,10 @@ fn users(facts: &Facts, request: &InitRequest) -> Result<Vec<NewUser>, Refusal> 
             account: None,
         });
     }
-    let asked = request.users.iter().filter(|user| !facts.linked_users.contains(user.name.as_str()));
+    let asked = request
+        .users
+        .iter()
+        .filter(|user| !facts.linked_users.contains(user.name.as_str()));
     for user in asked {
         if users.iter().any(|other: &NewUser| other.name == user.name) {
             return Err(Refusal::input(
@@ -104,7 +112,11 @@ fn takes_login(facts: &Facts, request: &InitRequest, wanted: &str) -> Result<boo
         (None, Some(_)) => Ok(true),
         (None, None) => Err(no_login(facts, request, wanted)),
         (Some(found), _) if found.auth_type == AuthType::ApiKey => Ok(false),
-        (Some(found), Some(_)) if found.is_sources || found.provision == crate::desired::Provision::Nothing => Ok(true),
+        (Some(found), Some(_))
+            if found.is_sources || found.provision == crate::desired::Provision::Nothing =>
+        {
+            Ok(true)
+        }
         (Some(_), None) => Ok(false),
         (Some(_), Some(_)) => Err(Refusal::conflict(
             format!("the account {wanted} of the vault has another login than {source} has"),
@@ -126,9 +138,14 @@ fn no_login(facts: &Facts, request: &InitRequest, wanted: &str) -> Refusal {
     };
     let message = match &request.account {
         None => format!("{home}/.claude/.credentials.json holds no login"),
-        Some(_) => format!("{home}/.claude/.credentials.json holds no login, and the vault has no account {wanted}"),
+        Some(_) => format!(
+            "{home}/.claude/.credentials.json holds no login, and the vault has no account {wanted}"
+        ),
     };
-    Refusal::not_found(message, format!("Sign in once as {source}: claude /login; or {key}"))
+    Refusal::not_found(
+        message,
+        format!("Sign in once as {source}: claude /login; or {key}"),
+    )
 }
 
 /// The server is set up: the same answers plan what is missing, and new users.

@@ -21,7 +21,10 @@ pub fn plan_sync(facts: &Facts, request: &SyncRequest) -> Result<Plan, Refusal> 
         if !is_source && !state.users.contains_key(user.as_str()) {
             return Err(Refusal::not_found(
                 format!("{user} is not a managed user"),
-                format!("Managed users: {}", state.users.keys().cloned().collect::<Vec<_>>().join(" ")),
+                format!(
+                    "Managed users: {}",
+                    state.users.keys().cloned().collect::<Vec<_>>().join(" ")
+                ),
             ));
         }
     }
@@ -61,18 +64,21 @@ pub(super) fn mend(
     }
     builder.tree();
     for (user, record) in &state.leaving {
-        let user = UserName::parse_existing(user)
-            .map_err(|error| Refusal::input(error.to_string(), "The record of this server is damaged."))?;
+        let user = UserName::parse_existing(user).map_err(|error| {
+            Refusal::input(error.to_string(), "The record of this server is damaged.")
+        })?;
         builder.take_off(&user, record);
     }
     for user in state.joining.keys() {
-        let user = UserName::parse_existing(user)
-            .map_err(|error| Refusal::input(error.to_string(), "The record of this server is damaged."))?;
+        let user = UserName::parse_existing(user).map_err(|error| {
+            Refusal::input(error.to_string(), "The record of this server is damaged.")
+        })?;
         builder.finish(&user);
     }
     for user in state.users.keys() {
-        let user = UserName::parse_existing(user)
-            .map_err(|error| Refusal::input(error.to_string(), "The record of this server is damaged."))?;
+        let user = UserName::parse_existing(user).map_err(|error| {
+            Refusal::input(error.to_string(), "The record of this server is damaged.")
+        })?;
         builder.mend_user(&user, reclaim == Some(&user));
     }
     builder.mend_source(reclaim == Some(&source))
@@ -84,8 +90,14 @@ fn refuse_edits(facts: &Facts, state: &ServerState) -> Result<(), Refusal> {
     let wanted = &facts.settings;
     let edited = [
         ("SHARED_GROUP", wanted.group != state.settings.group),
-        ("SOURCE_USER", wanted.source_user != state.settings.source_user),
-        ("SHARED_DIR", wanted.shared_directory != state.settings.shared_directory),
+        (
+            "SOURCE_USER",
+            wanted.source_user != state.settings.source_user,
+        ),
+        (
+            "SHARED_DIR",
+            wanted.shared_directory != state.settings.shared_directory,
+        ),
     ];
     if let Some((key, _)) = edited.iter().find(|(_, edited)| *edited) {
         return Err(Refusal::conflict(
@@ -96,12 +108,17 @@ fn refuse_edits(facts: &Facts, state: &ServerState) -> Result<(), Refusal> {
     let Some(named) = &facts.named_users else {
         return Ok(());
     };
-    let gone = state.users.keys().find(|user| !named.iter().any(|named| named.as_str() == *user));
+    let gone = state
+        .users
+        .keys()
+        .find(|user| !named.iter().any(|named| named.as_str() == *user));
     match gone {
         None => Ok(()),
         Some(user) => Err(Refusal::conflict(
             format!("MANAGED_USERS in {config} lacks {user}, who is managed"),
-            format!("Take him off with `claude-share server remove-user {user}`, or put the name back."),
+            format!(
+                "Take him off with `claude-share server remove-user {user}`, or put the name back."
+            ),
         )),
     }
 }

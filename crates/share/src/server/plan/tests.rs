@@ -97,7 +97,9 @@ fn set_up(users: &[&str]) -> Facts {
         };
         state.users.insert((*name).to_owned(), record);
         facts.users.insert((*name).to_owned(), user(uid, true));
-        facts.homes.insert((*name).to_owned(), Ok(HomeReport::default()));
+        facts
+            .homes
+            .insert((*name).to_owned(), Ok(HomeReport::default()));
     }
     let names: Vec<UserName> = users.iter().map(|user| name(user)).collect();
     let mut config = ConfigFile::new(&facts.paths.config);
@@ -137,7 +139,11 @@ fn lines(plan: &Plan) -> Vec<String> {
 
 fn report(item: Item, found: Condition) -> HomeReport {
     HomeReport {
-        items: vec![ItemReport { item, found, mended: None }],
+        items: vec![ItemReport {
+            item,
+            found,
+            mended: None,
+        }],
         ..HomeReport::default()
     }
 }
@@ -160,7 +166,11 @@ fn init_says_what_is_documented_in_that_order() {
         "Wrote config: /etc/claude-share/config",
     ];
     let lines = lines(&plan);
-    let said: Vec<&str> = lines.iter().map(String::as_str).filter(|line| documented.contains(line)).collect();
+    let said: Vec<&str> = lines
+        .iter()
+        .map(String::as_str)
+        .filter(|line| documented.contains(line))
+        .collect();
     assert_eq!(said, documented);
     assert_eq!(plan.on_failure, OnFailure::RollBack);
 }
@@ -178,7 +188,10 @@ fn the_login_is_in_the_vault_and_on_record_before_a_file_of_anybodys_changes() {
     assert!(taken < recorded && recorded < user && user < home);
     assert!(home < source && source < keeper);
     // Only then does a keeper know him: what he had before is noted by whoever changes it first.
-    assert_eq!(plan.steps[home + 1], Step::Record(Change::SetUp(name("usera"))));
+    assert_eq!(
+        plan.steps[home + 1],
+        Step::Record(Change::SetUp(name("usera")))
+    );
 }
 
 #[test]
@@ -210,20 +223,31 @@ fn without_a_login_init_says_how_to_get_one_or_takes_a_key() {
     facts.source_login = None;
     let refusal = plan_init(&facts, &init(&[])).unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::NotFound);
-    assert_eq!(refusal.message, "/root/.claude/.credentials.json holds no login");
+    assert_eq!(
+        refusal.message,
+        "/root/.claude/.credentials.json holds no login"
+    );
     assert!(refusal.hint.contains("claude /login") && refusal.hint.contains("--account NAME"));
     facts.accounts = vec![account("team", AuthType::ApiKey)];
     let mut request = init(&["usera"]);
     request.account = Some("team".to_owned());
     let plan = plan_init(&facts, &request).unwrap();
-    assert!(!plan.steps.iter().any(|step| matches!(step, Step::TakeLogin { .. } | Step::SetUpSource { .. })));
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::TakeLogin { .. } | Step::SetUpSource { .. }))
+    );
 }
 
 #[test]
 fn another_login_under_that_name_is_not_written_over() {
     let mut facts = fresh();
     facts.accounts = vec![account("default", AuthType::OAuth)];
-    assert_eq!(plan_init(&facts, &init(&[])).unwrap_err().kind, RefusalKind::Conflict);
+    assert_eq!(
+        plan_init(&facts, &init(&[])).unwrap_err().kind,
+        RefusalKind::Conflict
+    );
     facts.accounts[0].is_sources = true;
     assert!(plan_init(&facts, &init(&[])).is_ok());
 }
@@ -237,36 +261,75 @@ fn who_cannot_be_managed_is_refused() {
     assert_eq!(kind(&new("root")), RefusalKind::Input);
     assert_eq!(kind(&new("toor")), RefusalKind::Input);
     assert_eq!(kind(&new("old")), RefusalKind::Conflict);
-    let adopted = NewUser { existing: true, password: Password::AsItIs, ..new("old") };
+    let adopted = NewUser {
+        existing: true,
+        password: Password::AsItIs,
+        ..new("old")
+    };
     let plan = plan_add_user(&facts, &adopted).unwrap();
-    assert!(!plan.steps.iter().any(|step| matches!(step, Step::CreateUser(_) | Step::SetPassword { .. })));
-    assert_eq!(kind(&NewUser { existing: true, ..new("nobody-there") }), RefusalKind::NotFound);
-    assert_eq!(kind(&NewUser { account: Some("none".to_owned()), ..new("more") }), RefusalKind::NotFound);
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::CreateUser(_) | Step::SetPassword { .. }))
+    );
+    assert_eq!(
+        kind(&NewUser {
+            existing: true,
+            ..new("nobody-there")
+        }),
+        RefusalKind::NotFound
+    );
+    assert_eq!(
+        kind(&NewUser {
+            account: Some("none".to_owned()),
+            ..new("more")
+        }),
+        RefusalKind::NotFound
+    );
 }
 
 #[test]
 fn a_reused_number_is_no_managed_user() {
     let mut facts = set_up(&["usera"]);
     facts.users.insert("usera".to_owned(), user(2000, true));
-    assert_eq!(plan_add_user(&facts, &new("usera")).unwrap_err().kind, RefusalKind::Conflict);
-    let removal = RemoveRequest { user: name("usera"), delete: true };
+    assert_eq!(
+        plan_add_user(&facts, &new("usera")).unwrap_err().kind,
+        RefusalKind::Conflict
+    );
+    let removal = RemoveRequest {
+        user: name("usera"),
+        delete: true,
+    };
     let plan = plan_remove_user(&facts, &removal).unwrap();
     // Another one's home and account are left alone.
     assert!(!plan.steps.iter().any(|step| matches!(
         step,
         Step::TakeBackHome(_) | Step::DeleteUser(_) | Step::LeaveGroup { .. }
     )));
-    assert!(plan.steps.contains(&Step::Record(Change::Forget(name("usera")))));
+    assert!(
+        plan.steps
+            .contains(&Step::Record(Change::Forget(name("usera"))))
+    );
 }
 
 #[test]
 fn the_keeper_lets_go_of_a_home_before_it_is_taken_back() {
     let facts = set_up(&["usera", "userb"]);
-    let removal = RemoveRequest { user: name("usera"), delete: false };
+    let removal = RemoveRequest {
+        user: name("usera"),
+        delete: false,
+    };
     let steps = plan_remove_user(&facts, &removal).unwrap().steps;
-    let taken_back = steps.iter().position(|step| matches!(step, Step::TakeBackHome(_))).unwrap();
+    let taken_back = steps
+        .iter()
+        .position(|step| matches!(step, Step::TakeBackHome(_)))
+        .unwrap();
     assert_eq!(steps[taken_back - 1], Step::ReloadKeeper);
-    assert_eq!(steps[taken_back - 2], Step::Record(Change::Leaving(name("usera"))));
+    assert_eq!(
+        steps[taken_back - 2],
+        Step::Record(Change::Leaving(name("usera")))
+    );
     assert!(!steps.iter().any(|step| matches!(step, Step::DeleteUser(_))));
 }
 
@@ -274,7 +337,10 @@ fn the_keeper_lets_go_of_a_home_before_it_is_taken_back() {
 fn who_has_processes_is_not_deleted() {
     let mut facts = set_up(&["usera"]);
     facts.users.get_mut("usera").unwrap().is_running = true;
-    let removal = RemoveRequest { user: name("usera"), delete: true };
+    let removal = RemoveRequest {
+        user: name("usera"),
+        delete: true,
+    };
     let refusal = plan_remove_user(&facts, &removal).unwrap_err();
     assert!(refusal.hint.contains("pkill -u usera"));
 }
@@ -284,15 +350,32 @@ fn sync_puts_right_what_is_wrong_and_nothing_else() {
     let mut facts = set_up(&["usera", "userb", "userc"]);
     let damaged = report(Item::Settings, Condition::Wrong("is missing".to_owned()));
     facts.homes.insert("usera".to_owned(), Ok(damaged));
-    facts.homes.insert("userb".to_owned(), Ok(report(Item::Credentials, Condition::OwnLogin)));
+    facts.homes.insert(
+        "userb".to_owned(),
+        Ok(report(Item::Credentials, Condition::OwnLogin)),
+    );
     facts.users.get_mut("userc").unwrap().in_group = false;
     let plan = plan_sync(&facts, &SyncRequest::default()).unwrap();
-    assert_eq!(lines(&plan), ["Put right: usera", "Added userc to group claudeshare"]);
+    assert_eq!(
+        lines(&plan),
+        ["Put right: usera", "Added userc to group claudeshare"]
+    );
     assert_eq!(plan.on_failure, OnFailure::GoOn);
-    let reclaimed = plan_sync(&facts, &SyncRequest { reclaim: Some(name("userb")) }).unwrap();
+    let reclaimed = plan_sync(
+        &facts,
+        &SyncRequest {
+            reclaim: Some(name("userb")),
+        },
+    )
+    .unwrap();
     assert!(lines(&reclaimed).contains(&"Put right: userb".to_owned()));
-    let nobody = SyncRequest { reclaim: Some(name("nobody")) };
-    assert_eq!(plan_sync(&facts, &nobody).unwrap_err().kind, RefusalKind::NotFound);
+    let nobody = SyncRequest {
+        reclaim: Some(name("nobody")),
+    };
+    assert_eq!(
+        plan_sync(&facts, &nobody).unwrap_err().kind,
+        RefusalKind::NotFound
+    );
 }
 
 #[test]
@@ -300,12 +383,19 @@ fn sync_takes_edits_and_refuses_those_that_have_commands() {
     let mut facts = set_up(&["usera"]);
     facts.settings.share_settings_local = false;
     let steps = plan_sync(&facts, &SyncRequest::default()).unwrap().steps;
-    assert!(matches!(&steps[0], Step::Record(Change::Settings(settings)) if !settings.share_settings_local));
+    assert!(
+        matches!(&steps[0], Step::Record(Change::Settings(settings)) if !settings.share_settings_local)
+    );
     assert_eq!(steps[1], Step::ReloadKeeper);
 
     let mut facts = set_up(&["usera"]);
     facts.named_users = Some(Vec::new());
-    assert!(plan_sync(&facts, &SyncRequest::default()).unwrap_err().hint.contains("remove-user usera"));
+    assert!(
+        plan_sync(&facts, &SyncRequest::default())
+            .unwrap_err()
+            .hint
+            .contains("remove-user usera")
+    );
 
     let mut facts = set_up(&["usera"]);
     facts.named_users = Some(vec![name("usera"), name("old")]);
@@ -315,7 +405,10 @@ fn sync_takes_edits_and_refuses_those_that_have_commands() {
 
     let mut facts = set_up(&["usera"]);
     facts.settings.group = "others".to_owned();
-    assert_eq!(plan_sync(&facts, &SyncRequest::default()).unwrap_err().kind, RefusalKind::Conflict);
+    assert_eq!(
+        plan_sync(&facts, &SyncRequest::default()).unwrap_err().kind,
+        RefusalKind::Conflict
+    );
 }
 
 #[test]
@@ -337,13 +430,27 @@ fn a_user_who_was_half_set_up_is_finished_and_not_made_again() {
     let record = state.users.remove("usera").unwrap();
     state.joining.insert("usera".to_owned(), record);
     let finished = [
-        Step::SetUpHome { user: name("usera"), wrong: Vec::new(), reclaim: false, is_new: true },
+        Step::SetUpHome {
+            user: name("usera"),
+            wrong: Vec::new(),
+            reclaim: false,
+            is_new: true,
+        },
         Step::Record(Change::SetUp(name("usera"))),
         Step::ReloadKeeper,
     ];
-    assert_eq!(plan_sync(&facts, &SyncRequest::default()).unwrap().steps, finished);
-    assert_eq!(plan_add_user(&facts, &new("usera")).unwrap().steps, finished);
-    assert_eq!(plan_init(&facts, &init(&["usera"])).unwrap().steps, finished);
+    assert_eq!(
+        plan_sync(&facts, &SyncRequest::default()).unwrap().steps,
+        finished
+    );
+    assert_eq!(
+        plan_add_user(&facts, &new("usera")).unwrap().steps,
+        finished
+    );
+    assert_eq!(
+        plan_init(&facts, &init(&["usera"])).unwrap().steps,
+        finished
+    );
 }
 
 #[test]
@@ -352,8 +459,13 @@ fn assign_names_the_accounts_that_are_there() {
     facts.accounts.push(account("team", AuthType::ApiKey));
     let refusal = plan_assign(&facts, &name("usera"), Some("nokey")).unwrap_err();
     assert!(refusal.hint.contains("default, team") && refusal.hint.contains("--key-stdin"));
-    let steps = plan_assign(&facts, &name("usera"), Some("TEAM")).unwrap().steps;
-    let assigned = Change::Assign { user: name("usera"), account: Some("team".to_owned()) };
+    let steps = plan_assign(&facts, &name("usera"), Some("TEAM"))
+        .unwrap()
+        .steps;
+    let assigned = Change::Assign {
+        user: name("usera"),
+        account: Some("team".to_owned()),
+    };
     assert_eq!(steps[..2], [Step::Record(assigned), Step::ReloadKeeper]);
 }
 
@@ -362,11 +474,18 @@ fn uninstall_stops_the_keeper_first_and_deletes_the_record_last() {
     let steps = plan_uninstall(&set_up(&["usera"]), false).unwrap().steps;
     assert_eq!(steps[0], Step::StopKeeper);
     assert!(steps.contains(&Step::GiveBackLogin(name("root"))));
-    assert!(!steps.iter().any(|step| matches!(step, Step::DeleteVault(_))));
+    assert!(
+        !steps
+            .iter()
+            .any(|step| matches!(step, Step::DeleteVault(_)))
+    );
     let state = ServerPaths::documented().state();
     assert_eq!(steps.last(), Some(&Step::RemoveState(state)));
     let place = |wanted: fn(&Step) -> bool| steps.iter().position(wanted).unwrap();
-    let last_leaves = steps.iter().rposition(|step| matches!(step, Step::LeaveGroup { .. })).unwrap();
+    let last_leaves = steps
+        .iter()
+        .rposition(|step| matches!(step, Step::LeaveGroup { .. }))
+        .unwrap();
     assert!(last_leaves < place(|step| matches!(step, Step::DeleteGroup(_))));
 }
 
@@ -383,7 +502,11 @@ fn a_server_of_the_earlier_program_is_taken_over() {
     let removed = place(|step| matches!(step, Step::RemoveSharedLogin(_)));
     let taken = place(|step| matches!(step, Step::TakeLogin { .. }));
     assert!(taken < home && home < removed);
-    assert!(!steps.iter().any(|step| matches!(step, Step::CreateUser(_) | Step::CreateGroup(_))));
+    assert!(
+        !steps
+            .iter()
+            .any(|step| matches!(step, Step::CreateUser(_) | Step::CreateGroup(_)))
+    );
 }
 
 #[test]
@@ -396,14 +519,26 @@ fn every_step_says_what_it_does_and_what_would_undo_it_and_no_secret() {
         plan_init(&fresh(), &init(&["usera"])).unwrap(),
         plan_add_user(&facts, &with_key).unwrap(),
         plan_assign(&facts, &name("usera"), Some("team")).unwrap(),
-        plan_remove_user(&facts, &RemoveRequest { user: name("usera"), delete: true }).unwrap(),
+        plan_remove_user(
+            &facts,
+            &RemoveRequest {
+                user: name("usera"),
+                delete: true,
+            },
+        )
+        .unwrap(),
         plan_uninstall(&facts, true).unwrap(),
     ];
     for step in plans.iter().flat_map(|plan| &plan.steps) {
         for text in [step.describe(), step.undo()] {
             assert!(!text.is_empty() && !text.contains('\n'), "{text}");
         }
-        let all = format!("{step:?}{}{}{:?}", step.describe(), step.undo(), step.done());
+        let all = format!(
+            "{step:?}{}{}{:?}",
+            step.describe(),
+            step.undo(),
+            step.done()
+        );
         assert!(!all.contains("FAKE"), "{all}");
     }
 }

@@ -21,9 +21,17 @@ pub fn plan_uninstall(facts: &Facts, delete_vault: bool) -> Result<Plan, Refusal
     if facts.keeper.is_running {
         builder.push(Step::StopKeeper);
     }
-    for (user, record) in state.users.iter().chain(&state.joining).chain(&state.leaving) {
+    for (user, record) in state
+        .users
+        .iter()
+        .chain(&state.joining)
+        .chain(&state.leaving)
+    {
         let user = parsed(user)?;
-        let known = facts.users.get(user.as_str()).filter(|known| known.uid == record.uid);
+        let known = facts
+            .users
+            .get(user.as_str())
+            .filter(|known| known.uid == record.uid);
         if let Some(known) = known {
             if known.has_home {
                 builder.push(Step::TakeBackHome(user.clone()));
@@ -35,12 +43,17 @@ pub fn plan_uninstall(facts: &Facts, delete_vault: bool) -> Result<Plan, Refusal
     }
     let source_name = parsed(&state.settings.source_user)?;
     if let Some(source) = &state.source
-        && facts.users.get(source_name.as_str()).is_some_and(|known| known.uid == source.uid)
+        && facts
+            .users
+            .get(source_name.as_str())
+            .is_some_and(|known| known.uid == source.uid)
     {
         builder.push(Step::GiveBackLogin(source_name.clone()));
         leave_group(&mut builder, &source_name, source.joined_group);
     }
-    builder.push(Step::RemoveSharedDirectory(state.settings.shared_directory.clone()));
+    builder.push(Step::RemoveSharedDirectory(
+        state.settings.shared_directory.clone(),
+    ));
     if state.made.group && facts.gid.is_some() {
         builder.push(Step::DeleteGroup(builder.group_name()));
     }
@@ -48,7 +61,9 @@ pub fn plan_uninstall(facts: &Facts, delete_vault: bool) -> Result<Plan, Refusal
         builder.push(Step::RemoveConfig(facts.paths.config.clone()));
     }
     if delete_vault {
-        builder.push(Step::DeleteVault(facts.paths.vault().directory().to_owned()));
+        builder.push(Step::DeleteVault(
+            facts.paths.vault().directory().to_owned(),
+        ));
     }
     builder.push(Step::RemoveState(facts.paths.claude_json()));
     builder.push(Step::RemoveState(facts.paths.state()));
@@ -65,6 +80,9 @@ fn leave_group(builder: &mut Builder<'_>, user: &UserName, joined: bool) {
     let known = builder.facts.users.get(user.as_str());
     if joined && known.is_some_and(|known| known.in_group) {
         let group = builder.group_name();
-        builder.push(Step::LeaveGroup { user: user.clone(), group });
+        builder.push(Step::LeaveGroup {
+            user: user.clone(),
+            group,
+        });
     }
 }

@@ -44,7 +44,10 @@ pub fn plan_remove_user(facts: &Facts, request: &RemoveRequest) -> Result<Plan, 
             },
         ));
     };
-    let known = facts.users.get(user.as_str()).filter(|known| known.uid == record.uid);
+    let known = facts
+        .users
+        .get(user.as_str())
+        .filter(|known| known.uid == record.uid);
     if let (true, Some(known)) = (request.delete, known) {
         if !record.created && known.uid < 1000 {
             return Err(Refusal::conflict(

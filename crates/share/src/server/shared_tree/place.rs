@@ -104,13 +104,18 @@ fn check_trusted(descriptor: &OwnedFd, path: &Path) -> Result<(), ShareError> {
     let problem = if stat.st_uid != 0 {
         format!("belongs to uid {}", stat.st_uid)
     } else if others_write {
-        format!("can be written by others (mode {:04o})", stat.st_mode & 0o7777)
+        format!(
+            "can be written by others (mode {:04o})",
+            stat.st_mode & 0o7777
+        )
     } else {
         return Ok(());
     };
     Err(super::refused(
         path,
-        &format!("{problem}, who could put something else in the place of the shared directory; choose a shared directory below directories of root's"),
+        &format!(
+            "{problem}, who could put something else in the place of the shared directory; choose a shared directory below directories of root's"
+        ),
     ))
 }
 
@@ -122,7 +127,10 @@ pub(super) fn missing_parents(path: &Path) -> Result<Vec<PathBuf>, ShareError> {
         match directory.symlink_metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound => missing.push(directory.to_owned()),
             found => {
-                found.map_err(ShareError::system(format!("look at {}", directory.display())))?;
+                found.map_err(ShareError::system(format!(
+                    "look at {}",
+                    directory.display()
+                )))?;
                 break;
             }
         }
@@ -139,7 +147,11 @@ pub(super) fn missing_parents(path: &Path) -> Result<Vec<PathBuf>, ShareError> {
 /// The directory that holds `path`, which is the shared directory, above it or below it; `None` if
 /// it is not there.
 pub(super) fn holder(shared: &Path, path: &Path) -> io::Result<Option<Place>> {
-    let top = if path.starts_with(shared) { shared } else { path };
+    let top = if path.starts_with(shared) {
+        shared
+    } else {
+        path
+    };
     let opened = parent(top, false).map_err(|error| io::Error::other(error.to_string()))?;
     let Some(mut place) = opened else {
         return Ok(None);
@@ -162,22 +174,31 @@ pub(super) fn open_to_all(path: &Path) -> Result<(), ShareError> {
         let directory = rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty())?;
         Ok(rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o755))?)
     };
-    set().map_err(ShareError::system(format!("open {} to all", path.display())))
+    set().map_err(ShareError::system(format!(
+        "open {} to all",
+        path.display()
+    )))
 }
 
 impl Place {
     pub(super) fn again(&self) -> io::Result<Self> {
-        Ok(Self { descriptor: self.descriptor.try_clone()? })
+        Ok(Self {
+            descriptor: self.descriptor.try_clone()?,
+        })
     }
 
     /// The directory above. A member of the group may have moved this one meanwhile; then that is
     /// some other directory of the shared ones, or one that he owns.
     pub(super) fn above(&self) -> io::Result<Self> {
-        Ok(Self { descriptor: openat(&self.descriptor, "..", DIRECTORY, Mode::empty())? })
+        Ok(Self {
+            descriptor: openat(&self.descriptor, "..", DIRECTORY, Mode::empty())?,
+        })
     }
 
     pub(super) fn directory(&self, name: &str) -> io::Result<Self> {
-        Ok(Self { descriptor: openat(&self.descriptor, name, DIRECTORY, Mode::empty())? })
+        Ok(Self {
+            descriptor: openat(&self.descriptor, name, DIRECTORY, Mode::empty())?,
+        })
     }
 
     fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
@@ -241,7 +262,8 @@ impl Place {
         let beside = format!("{name}.claude-share-on-its-way");
         // Whatever has that name is a leftover, or somebody's in our way.
         drop(self.remove_made(&beside));
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.descriptor, &beside, flags, Mode::from_raw_mode(0o600))?;
         let mut file = File::from(file);
         let written = file.write_all(bytes).and_then(|()| {
@@ -278,15 +300,21 @@ impl Place {
     }
 
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())?)
+        Ok(rustix::fs::unlinkat(
+            &self.descriptor,
+            name,
+            AtFlags::empty(),
+        )?)
     }
 
     /// Removes a file, or a directory with nothing in it.
     pub(super) fn remove_made(&self, name: &str) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
-            Err(Errno::ISDIR | Errno::PERM) => {
-                Ok(rustix::fs::unlinkat(&self.descriptor, name, AtFlags::REMOVEDIR)?)
-            }
+            Err(Errno::ISDIR | Errno::PERM) => Ok(rustix::fs::unlinkat(
+                &self.descriptor,
+                name,
+                AtFlags::REMOVEDIR,
+            )?),
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -305,7 +333,11 @@ impl Place {
     /// Gives something the name of a dated backup.
     fn keep(&self, name: &str, stamp: &str) -> io::Result<String> {
         for count in 1..1_000_u32 {
-            let suffix = if count == 1 { String::new() } else { format!("-{count}") };
+            let suffix = if count == 1 {
+                String::new()
+            } else {
+                format!("-{count}")
+            };
             let kept = format!("{name}.claude-share-backup-{stamp}{suffix}");
             match self.rename(name, &kept) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -366,7 +398,10 @@ fn set_file(file: &File, gid: u32, is_new: bool) -> io::Result<()> {
     if is_new {
         rustix::fs::fchown(file, Some(Uid::ROOT), Some(Gid::from_raw(gid)))?;
     }
-    Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(super::FILE_MODE))?)
+    Ok(rustix::fs::fchmod(
+        file,
+        Mode::from_raw_mode(super::FILE_MODE),
+    )?)
 }
 
 fn change(found: &Found, kept: Option<String>) -> Change {

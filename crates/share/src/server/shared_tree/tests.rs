@@ -11,7 +11,9 @@ const STAMP: &str = "20260102-030405";
 
 /// A directory of root's below one of root's, or none where this is not root.
 fn machine() -> Option<tempfile::TempDir> {
-    rustix::process::geteuid().is_root().then(|| tempfile::tempdir().unwrap())
+    rustix::process::geteuid()
+        .is_root()
+        .then(|| tempfile::tempdir().unwrap())
 }
 
 fn wish(machine: &tempfile::TempDir) -> TreeWish {
@@ -38,9 +40,17 @@ fn it_is_made_as_documented_once_and_goes_again() {
     let wish = wish(&machine);
     assert_eq!(look(&wish, None).unwrap().len(), 1);
     let changes = made(&wish);
-    for (path, mode) in [("", 0o2770), ("home/.claude", 0o2770), ("home/.claude.json", 0o660)] {
+    for (path, mode) in [
+        ("", 0o2770),
+        ("home/.claude", 0o2770),
+        ("home/.claude.json", 0o660),
+    ] {
         let found = fs::metadata(wish.directory.join(path)).unwrap();
-        assert_eq!((found.mode() & 0o7777, found.uid(), found.gid()), (mode, 0, GID), "{path}");
+        assert_eq!(
+            (found.mode() & 0o7777, found.uid(), found.gid()),
+            (mode, 0, GID),
+            "{path}"
+        );
     }
     assert_eq!(made(&wish), TreeChanges::default());
     assert_eq!(unmake(&wish.directory, &changes), [""; 0]);
@@ -117,13 +127,23 @@ fn a_path_that_somebody_else_can_redirect_is_refused() {
     let above = machine.path().join("above");
     fs::create_dir(&above).unwrap();
     chown(&above, Some(1234), None).unwrap();
-    assert!(look(&wish, None).unwrap_err().to_string().contains("belongs to uid 1234"));
+    assert!(
+        look(&wish, None)
+            .unwrap_err()
+            .to_string()
+            .contains("belongs to uid 1234")
+    );
     chown(&above, Some(0), None).unwrap();
     fs::set_permissions(&above, fs::Permissions::from_mode(0o777)).unwrap();
     assert!(look(&wish, None).is_err());
     fs::remove_dir(&above).unwrap();
     symlink("/usr", &above).unwrap();
-    assert!(look(&wish, None).unwrap_err().to_string().contains("without links"));
+    assert!(
+        look(&wish, None)
+            .unwrap_err()
+            .to_string()
+            .contains("without links")
+    );
 }
 
 #[test]
@@ -136,8 +156,13 @@ fn a_login_is_taken_out_of_reach_and_kept() {
     chown(&credentials, None, Some(GID)).unwrap();
     assert!(has_credentials(&wish.directory) && look(&wish, Some(GID)).unwrap().len() == 1);
     let removed = machine.path().join("removed");
-    let kept = remove_credentials(&wish.directory, GID, STAMP, &removed).unwrap().unwrap();
+    let kept = remove_credentials(&wish.directory, GID, STAMP, &removed)
+        .unwrap()
+        .unwrap();
     assert_eq!(fs::metadata(&kept).unwrap().mode() & 0o777, 0o600);
     assert!(!has_credentials(&wish.directory));
-    assert_eq!(remove_credentials(&wish.directory, GID, STAMP, &removed).unwrap(), None);
+    assert_eq!(
+        remove_credentials(&wish.directory, GID, STAMP, &removed).unwrap(),
+        None
+    );
 }
