@@ -46,7 +46,7 @@ pub(super) fn look(home: &Directory, uid: u32) -> (Condition, Option<Map<String,
 
 /// Who has signed in, as the client noted it; also where the file is not shared.
 pub(super) fn signed_in(home: &Directory) -> Option<Value> {
-    read(home, NAME)?.get("oauthAccount").cloned()
+    read_own(home, NAME)?.get("oauthAccount").cloned()
 }
 
 /// Puts a good file there: what the shared copy had where there is our link to it, else the

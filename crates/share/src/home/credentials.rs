@@ -94,7 +94,7 @@ fn condition(entry: &Entry, uid: u32, content: &Content, wish: &CredentialsWish)
             if file.owner != uid {
                 return wrong("belongs to another user");
             }
-            if file.links != 1 {
+            if !file.is_only_name {
                 return wrong("has other names (hard links)");
             }
             match content {

@@ -34,7 +34,8 @@ pub(super) struct FileFacts {
     /// Permission bits.
     pub(super) mode: u32,
     pub(super) owner: u32,
-    pub(super) links: u64,
+    /// Whether this is its only name (no hard links).
+    pub(super) is_only_name: bool,
     /// In bytes.
     pub(super) size: u64,
 }
@@ -470,7 +471,7 @@ fn facts(stat: &Stat) -> FileFacts {
     FileFacts {
         mode: stat.st_mode & 0o7777,
         owner: stat.st_uid,
-        links: stat.st_nlink.into(),
+        is_only_name: stat.st_nlink == 1,
         size: u64::try_from(stat.st_size).unwrap_or(0),
     }
 }
