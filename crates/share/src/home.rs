@@ -7,6 +7,7 @@ mod authorized_keys;
 mod claude_json_file;
 mod credentials;
 mod directory;
+mod items;
 mod links;
 mod settings_file;
 mod take_back;

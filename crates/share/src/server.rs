@@ -12,16 +12,18 @@ pub mod facts;
 pub mod homes;
 mod keeper_control;
 pub mod lock;
+mod machine;
 pub mod plan;
 pub mod shared_tree;
 pub mod step;
 mod take_login;
 mod vault_accounts;
 
-pub use apply::{ApplyError, Machine, apply};
+pub use apply::{ApplyError, apply};
 pub use facts::{Facts, Questions};
 pub use keeper_control::KeeperStart;
 pub use lock::CommandLock;
+pub use machine::Machine;
 pub use plan::{
     InitRequest, NewUser, OnFailure, Password, Plan, Refusal, RefusalKind, RemoveRequest,
     SyncRequest, has_to_log_in_again, plan_add_user, plan_assign, plan_init, plan_remove_user,

@@ -1,5 +1,7 @@
 //! What a user can do to processes: those that work in his home have his number, so he may stop and kill them.
 
+use end_to_end::LIMIT;
+use rustix::process::Signal;
 use testkit::Process;
 
 use crate::scene::Scene;
@@ -49,8 +51,10 @@ signal.pause()
 const STOP: &str = "19";
 const KILL: &str = "9";
 
-fn end_all_of(scene: &Scene, hostile: Process) {
-    drop(hostile);
+fn end_all_of(scene: &Scene, mut hostile: Process) {
+    // Itself and not what waits for it, so that it sends no signal any more.
+    scene.host().signal(&hostile, Signal::KILL);
+    hostile.wait(LIMIT);
     // By himself: it reaches the processes that work for him, too, and ends with itself.
     drop(
         scene

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::directory::{Directory, Entry, Fate, New, Replaced};
-use super::settings_file;
 use super::wish::{Condition, Mended};
 
 /// How the link is.
@@ -19,16 +18,15 @@ pub(super) fn look(directory: &Directory, name: &str, target: &Path) -> Conditio
     }
 }
 
-/// Makes the link; what was there stays beside as a backup.
+/// Makes the link; what was there stays beside as a backup, unless it is ours.
 pub(super) fn mend(
     directory: &Directory,
     name: &str,
     target: &Path,
     stamp: &str,
+    is_ours: impl Fn(&Directory, &str) -> bool,
 ) -> Result<Option<Mended>, String> {
-    let fate = |directory: &Directory, there: &str| match settings_file::is_only_ours(
-        directory, there, target,
-    ) {
+    let fate = |directory: &Directory, there: &str| match is_ours(directory, there) {
         true => Fate::Discard,
         false => fate(directory, there, target),
     };

@@ -146,7 +146,7 @@ fn backup_of(replaced: Replaced) -> Option<String> {
 
 fn own(directory: &Directory, name: &str) -> Option<Map<String, Value>> {
     match directory.entry(name) {
-        Ok(Entry::File(_)) => parsed(&directory.read(name, LIMIT).ok()?),
+        Ok(Entry::File(_)) => parsed(&directory.read_own(name, LIMIT).ok()?),
         _ => None,
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::directory::Directory;
+use super::items::{Home, file_name};
 use super::wish::{ClaudeJsonWish, Condition, Item, ItemReport, Mended, SettingsWish};
-use super::work::{Home, file_name};
 use super::{claude_json_file, credentials, links, settings_file, umask};
 
 /// Takes every item back. What cannot be is told; the rest is done.

@@ -5,32 +5,12 @@ mod in_homes;
 mod record;
 mod roll_back;
 
-use std::path::Path;
-
-use super::keeper_control::KeeperStart;
+use super::machine::Machine;
 use super::plan::{OnFailure, Plan};
 use super::step::{Change, Step};
-use crate::home_processes::HomeProcesses;
+use crate::ShareError;
 use crate::name::UserName;
-use crate::user_tools::Tools;
-use crate::{ServerPaths, ShareError};
 use carry_out::Work;
-
-/// With what a plan is carried out.
-pub struct Machine<'a> {
-    /// Where the server's files are.
-    pub paths: &'a ServerPaths,
-    /// This program.
-    pub program: &'a Path,
-    /// For what is done in homes.
-    pub processes: &'a HomeProcesses,
-    /// For users and groups.
-    pub tools: &'a Tools,
-    /// How a keeper is started where no supervisor does it.
-    pub keeper: &'a KeeperStart,
-    /// The date, for names of backups.
-    pub stamp: &'a str,
-}
 
 /// What is told while a plan is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use model::{AccountName, AuthType, CredentialDocument, Identity};
 use renew::Lease;
 use vault::{Account, Cause, NewAccount, NewLogin, NoPassphrase, Vault};
 
-use super::apply::Machine;
+use super::machine::Machine;
 use super::{homes, shared_tree, vault_accounts};
 use crate::ShareError;
 use crate::claude_json::{Common, merge};

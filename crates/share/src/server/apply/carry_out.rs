@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use vault::{NoPassphrase, Vault};
 
-use super::{Event, Machine, record};
+use super::{Event, record};
 use crate::claude_json::Common;
 use crate::config::ConfigFile;
 use crate::desired::Provision;
 use crate::home::{Item, Owner};
 use crate::name::{GroupName, UserName};
+use crate::server::machine::Machine;
 use crate::server::shared_tree::{self, TreeChanges, TreeWish};
 use crate::server::step::{Change, Step};
 use crate::server::{homes, keeper_control, take_login, vault_accounts};
