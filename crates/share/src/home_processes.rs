@@ -35,13 +35,17 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use crate::ShareError;
-use crate::home::{HomeReport, HomeRequest, Owner};
+use crate::home::{HomeReport, HomeRequest, Owner, Task};
 
 pub use connection::HomeConnection;
 pub use zygote::serve;
 
 /// How long a command waits for one home: disks may be slow, and users hostile.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The same where it is only looked at: what is asked often must not wait long because of one user
+/// who stops the processes that work for him. As long as the keeper waits for one.
+const PATIENCE_TO_LOOK: Duration = Duration::from_secs(5);
 
 /// The argument with which the program is started anew as a zygote; not for people.
 pub const ZYGOTE_ARGUMENT: &str = "home-processes";
@@ -141,7 +145,8 @@ impl HomeProcesses {
                     Ok(connection) => waiting.push(Waiting {
                         place: next,
                         connection,
-                        deadline: Instant::now() + PATIENCE,
+                        deadline: Instant::now() + patience(request),
+                        patience: patience(request),
                     }),
                     Err(error) => answered(next, Err(home_error(owner, &error.to_string()))),
                 }
@@ -178,6 +183,14 @@ struct Waiting {
     place: usize,
     connection: HomeConnection,
     deadline: Instant,
+    patience: Duration,
+}
+
+fn patience(request: &HomeRequest) -> Duration {
+    match request.task {
+        Task::Look => PATIENCE_TO_LOOK,
+        Task::Mend { .. } | Task::TakeBack { .. } | Task::AuthorizeKey { .. } => PATIENCE,
+    }
 }
 
 impl Waiting {
@@ -192,7 +205,7 @@ impl Waiting {
             Ok(None) if Instant::now() < self.deadline => None,
             Ok(None) => Some(Err(format!(
                 "it did not answer within {} seconds",
-                PATIENCE.as_secs()
+                self.patience.as_secs()
             ))),
             Err(error) => Some(Err(format!("the process for it has ended: {error}"))),
         }

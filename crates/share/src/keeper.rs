@@ -11,6 +11,7 @@ mod changes;
 mod event;
 mod homes;
 mod merging;
+mod mounts;
 mod notify;
 mod own_login;
 mod pace;
@@ -41,6 +42,7 @@ use crate::{ServerPaths, ShareError};
 use accounts::Accounts;
 use callers::Callers;
 use changes::{Change, Changes, Place};
+use mounts::Mounts;
 use own_login::Told;
 use protocol::{KeyAnswer, Request};
 use users::{Role, Users};
@@ -73,6 +75,7 @@ pub struct Keeper {
     accounts: Accounts,
     processes: HomeProcesses,
     changes: Changes,
+    mounts: Mounts,
     callers: Callers,
     schedule: Schedule,
     users: Users,
@@ -80,7 +83,8 @@ pub struct Keeper {
     /// Whether `common` has changed since it was stored.
     common_is_new: bool,
     common_stored_at: Instant,
-    /// Logins taken over from users that have yet to prove themselves, by account.
+    /// Logins taken over from users that have yet to prove themselves, by account. Until then
+    /// nobody else gets anything of them.
     provisional: BTreeMap<String, Provisional>,
     /// Why the last renewal of an account failed.
     not_renewed: BTreeMap<String, String>,
@@ -100,6 +104,9 @@ struct Provisional {
     fingerprint: String,
     /// The generation to go back to.
     before: i64,
+    /// Whether that one could still be renewed.
+    before_was_alive: bool,
+    since: Instant,
 }
 
 /// Becomes the one keeper.
@@ -146,10 +153,6 @@ impl Keeper {
         observer: Box<dyn FnMut(&KeeperEvent)>,
     ) -> Result<Self, ShareError> {
         let paths = options.paths.clone();
-        let state = ServerState::load(&paths.state())?.ok_or_else(|| ShareError::State {
-            path: paths.state(),
-            problem: "it does not exist: nothing is set up on this server".to_owned(),
-        })?;
         let lock = lock(&paths, Duration::from_secs(2))?;
         let accounts = Accounts::open(&paths.vault())?;
         let common = Common::load(&paths.claude_json())?;
@@ -158,6 +161,11 @@ impl Keeper {
         changes.watch(Place::Data, &paths.data);
         changes.watch(Place::Vault, paths.vault().directory());
         changes.watch(Place::System, std::path::Path::new("/etc"));
+        // Only now: a change since is noticed.
+        let state = ServerState::load(&paths.state())?.ok_or_else(|| ShareError::State {
+            path: paths.state(),
+            problem: "it does not exist: nothing is set up on this server".to_owned(),
+        })?;
         let processes = HomeProcesses::start(&options.program)?;
         let callers = Callers::listen(&paths.socket()).map_err(ShareError::system("listen"))?;
         let schedule = Schedule::new(paths.vault(), None, Arc::clone(&options.renewer));
@@ -168,6 +176,7 @@ impl Keeper {
             accounts,
             processes,
             changes,
+            mounts: Mounts::watch(),
             callers,
             users: Users::new(),
             common,
@@ -218,8 +227,12 @@ impl Keeper {
         (self.observer)(&event);
     }
 
-    /// Tells a problem once.
+    /// Tells a problem once, as long as there are not too many: users can cause ever new ones.
     fn tell_problem(&mut self, what: String) {
+        const MOST: usize = 1_000;
+        if self.told.len() >= MOST {
+            self.told.clear();
+        }
         if self.told.insert(what.clone()) {
             self.tell(KeeperEvent::Problem { what });
         }
@@ -290,6 +303,10 @@ impl Keeper {
             self.refresh_accounts();
         }
         let mut next = LONGEST_WAIT;
+        if self.stopping {
+            return next;
+        }
+        self.give_up_proofs();
         let mut failed = None;
         for account in self.accounts.logins() {
             match self.schedule.renew_if_due(account) {
@@ -317,7 +334,8 @@ impl Keeper {
                 .iter()
                 .map(|source| source.account.clone()),
         );
-        let (changed, problems) = self.accounts.refresh(&used);
+        let unproven = |id: &str| self.provisional.contains_key(id);
+        let (changed, problems) = self.accounts.refresh(&used, unproven);
         for problem in problems {
             self.tell_problem(problem);
         }

@@ -97,7 +97,7 @@ pub(crate) const DAMAGES: [Damage; 32] = [
     ("view deleted", |home| fs::remove_file(home.view())),
     ("view empty", |home| fs::write(home.view(), "")),
     ("view garbage", |home| {
-        fs::write(home.view(), "\0\u{1}garbage")
+        home.exchange(home.view(), |new| fs::write(new, "\0\u{1}garbage"))
     }),
     ("view cut in half", |home| {
         let whole = fs::read(home.view())?;

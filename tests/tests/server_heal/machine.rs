@@ -256,3 +256,19 @@ fn the_key_of_the_vault_is_gone() {
     all_is_well(&server, "with the key back");
     drop(keeper);
 }
+
+#[test]
+fn a_home_that_is_mounted_later_is_kept_like_any_other() {
+    let Some(server) = Server::with_users(&USERS) else {
+        return;
+    };
+    server.wait_for_view("anna");
+    server.host.small_file_system("/home/anna", 4 * 1024 * 1024);
+    server.wait_for_view("anna");
+    let view = "/home/anna/.claude/.credentials.json";
+    drop(server.host.run(&["rm", view]).success());
+    server.wait_for_view("anna");
+    server.host.unmount("/home/anna");
+    server.renew();
+    all_is_well(&server, "after the home below came back");
+}

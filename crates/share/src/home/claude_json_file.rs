@@ -150,14 +150,15 @@ fn apply(home: &Directory, patch: &ClaudeJsonPatch, stamp: &str) -> Patched {
 fn lock(home: &Directory) -> std::io::Result<bool> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     while !home.make_lock(LOCK)? {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
         let age = home.modified(LOCK).map(|at| now() - at);
         if age.is_ok_and(|age| age > STALE_LOCK) {
+            // What cannot be removed is no lock of a client's.
             home.remove_lock(LOCK);
-        } else if Instant::now() >= deadline {
-            return Ok(false);
-        } else {
-            std::thread::sleep(Duration::from_millis(5));
         }
+        std::thread::sleep(Duration::from_millis(5));
     }
     Ok(true)
 }

@@ -65,9 +65,9 @@ pub(super) fn look(
         Err(error) => return (Condition::Wrong(error.to_string()), None),
     };
     let bytes = read(directory, NAME);
-    let content = content(&bytes);
+    let content = content(bytes.as_ref());
     if matches!(content, Content::Login) && is_his(&entry, uid) {
-        let login = String::from_utf8(bytes.to_vec()).ok();
+        let login = bytes.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         return (Condition::OwnLogin, login);
     }
     (condition(&entry, uid, &content, wish), None)
@@ -125,13 +125,26 @@ pub(super) fn mend(
         CredentialsWish::Absent => directory.remove(NAME, stamp, fate),
         CredentialsWish::Link(target) => directory.replace(NAME, &New::Link(target), stamp, fate),
         CredentialsWish::View(view) => {
-            let bytes = view_over(&read(directory, NAME), view);
+            let bytes = view_over(&read(directory, NAME).unwrap_or_default(), view);
             let new = New::File {
                 bytes: &bytes,
                 mode: 0o600,
                 durable: false,
             };
-            directory.replace(NAME, &new, stamp, fate)
+            // What else is in it may have changed since it was read; then it is the only copy.
+            let is_in_new = |directory: &Directory, name: &str| {
+                read(directory, name).is_some_and(|there| view_over(&there, view) == bytes)
+            };
+            directory.replace(NAME, &new, stamp, |directory, name| {
+                match fate(directory, name) {
+                    Fate::Discard
+                        if is_own_file(directory, name) && !is_in_new(directory, name) =>
+                    {
+                        Fate::PutBack
+                    }
+                    fate => fate,
+                }
+            })
         }
     };
     match replaced.map_err(|error| error.to_string())? {
@@ -151,10 +164,11 @@ fn fate(directory: &Directory, name: &str, place: Place<'_>, reclaim: &Reclaim) 
         _ => return Fate::Keep,
     }
     let bytes = read(directory, name);
-    match content(&bytes) {
+    let is_covered = bytes.as_ref().is_some_and(|bytes| reclaim.covers(bytes));
+    match content(bytes.as_ref()) {
         Content::View(_) | Content::Blank => Fate::Discard,
-        Content::Login if reclaim.exactly.is_some() && reclaim.covers(&bytes) => Fate::Discard,
-        Content::Login if reclaim.covers(&bytes) => Fate::Keep,
+        Content::Login if reclaim.exactly.is_some() && is_covered => Fate::Discard,
+        Content::Login if is_covered => Fate::Keep,
         Content::Login => Fate::PutBack,
         Content::Unusable => Fate::Keep,
     }
@@ -164,12 +178,20 @@ fn is_his(entry: &Entry, uid: u32) -> bool {
     matches!(entry, Entry::File(file) if file.owner == uid)
 }
 
-fn read(directory: &Directory, name: &str) -> Zeroizing<Vec<u8>> {
-    let read = directory.read_own(name, DOCUMENT_LIMIT as u64);
-    Zeroizing::new(read.unwrap_or_default())
+fn is_own_file(directory: &Directory, name: &str) -> bool {
+    matches!(directory.entry(name), Ok(Entry::File(_)))
 }
 
-fn content(bytes: &[u8]) -> Content {
+/// `None` if it cannot be read: then nobody knows what is in it.
+fn read(directory: &Directory, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let read = directory.read_own(name, DOCUMENT_LIMIT as u64);
+    read.ok().map(Zeroizing::new)
+}
+
+fn content(bytes: Option<&Zeroizing<Vec<u8>>>) -> Content {
+    let Some(bytes) = bytes else {
+        return Content::Unusable;
+    };
     match CredentialDocument::parse(bytes) {
         Ok(document) if document.refresh_token().is_empty() => Content::View(document),
         Ok(_) => Content::Login,
@@ -208,7 +230,7 @@ pub(super) fn take_back(
     let nothing = Reclaim::default();
     let fate = |directory: &Directory, name: &str| fate(directory, name, place, &nothing);
     if let Some(login) = login {
-        let there = CredentialDocument::parse_any(&read(directory, NAME));
+        let there = CredentialDocument::parse_any(&read(directory, NAME).unwrap_or_default());
         let bytes = match (there, CredentialDocument::parse(login.as_bytes())) {
             (Ok(there), Ok(login)) => Zeroizing::new(there.with_login_of(&login).to_bytes()),
             _ => Zeroizing::new(login.as_bytes().to_vec()),

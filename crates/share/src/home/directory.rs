@@ -256,11 +256,28 @@ impl Directory {
                 .keep(&beside, name, stamp)
                 .map(|kept| Replaced::Done(Some(kept))),
             Fate::PutBack => {
-                // What comes out now is ours, or what came still later: then that is the newest.
                 self.rename(&beside, name, RenameFlags::EXCHANGE)?;
+                if !self.is(&beside, new) {
+                    // It came still later, so it is the newest.
+                    self.rename(&beside, name, RenameFlags::EXCHANGE)?;
+                    self.keep(&beside, name, stamp)?;
+                    return Ok(Replaced::Stays);
+                }
                 self.discard(&beside);
                 Ok(Replaced::Stays)
             }
+        }
+    }
+
+    /// Whether this is what we put there.
+    fn is(&self, name: &str, new: &New<'_>) -> bool {
+        match new {
+            New::Link(target) => {
+                matches!(self.entry(name), Ok(Entry::Link(found)) if found == **target)
+            }
+            New::File { bytes, .. } => self
+                .read(name, bytes.len() as u64)
+                .is_ok_and(|found| found == **bytes),
         }
     }
 

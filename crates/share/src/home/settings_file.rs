@@ -42,9 +42,10 @@ pub(super) fn mend(
     shared: &Path,
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
-    let mut settings = own(directory, name).unwrap_or_else(|| copy_of(shared));
+    let (before, own) = own_bytes(directory, name);
+    let mut settings = own.unwrap_or_else(|| copy_of(shared));
     add_ours(&mut settings, command);
-    write(directory, name, &settings, shared, stamp)
+    write(directory, name, &before, &settings, shared, stamp)
 }
 
 /// How a file that is not shared is: only a link of ours is wrong.
@@ -64,7 +65,7 @@ pub(super) fn mend_private(
     shared: &Path,
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
-    write(directory, name, &copy_of(shared), shared, stamp)
+    write(directory, name, &[], &copy_of(shared), shared, stamp)
 }
 
 /// Takes the program's name out, or puts back what was there before.
@@ -77,14 +78,22 @@ pub(super) fn take_back(
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
     let explain = |error: std::io::Error| error.to_string();
-    let Some(mut settings) = own(directory, name).filter(|settings| names(settings, command))
-    else {
+    let (before, own) = own_bytes(directory, name);
+    let Some(mut settings) = own.filter(|settings| names(settings, command)) else {
         return super::links::take_back(directory, name, shared, original, stamp);
     };
     remove_ours(&mut settings);
+    // What came since it was read stays beside.
+    let unchanged = |directory: &Directory, there: &str| match directory
+        .read(there, LIMIT)
+        .is_ok_and(|found| found == before)
+    {
+        true => Fate::Discard,
+        false => Fate::Keep,
+    };
     if let Some(original) = original {
         let kept = match settings == copy_of(shared) {
-            true => directory.remove(name, stamp, |_, _| Fate::Discard),
+            true => directory.remove(name, stamp, unchanged),
             false => directory.remove(name, stamp, |_, _| Fate::Keep),
         };
         let kept = kept.map_err(explain)?;
@@ -94,27 +103,28 @@ pub(super) fn take_back(
         }));
     }
     if settings.is_empty() || settings == copy_of(shared) {
-        directory
-            .remove(name, stamp, |_, _| Fate::Discard)
-            .map_err(explain)?;
-        return Ok(Some(Mended { backup: None }));
+        let removed = directory.remove(name, stamp, unchanged).map_err(explain)?;
+        return Ok(Some(Mended {
+            backup: backup_of(removed),
+        }));
     }
-    write(directory, name, &settings, shared, stamp)
+    write(directory, name, &before, &settings, shared, stamp)
 }
 
+/// `before`: what the settings were made from; nothing if it was no file of settings.
 fn write(
     directory: &Directory,
     name: &str,
+    before: &[u8],
     settings: &Map<String, Value>,
     shared: &Path,
     stamp: &str,
 ) -> Result<Option<Mended>, String> {
     let mut bytes = serde_json::to_vec_pretty(settings).expect("string keys");
     bytes.push(b'\n');
-    let before = directory.read(name, LIMIT).unwrap_or_default();
     let fate = |directory: &Directory, there: &str| match directory.entry(there) {
         // What we read is in what we wrote; what came since is not.
-        Ok(Entry::File(_)) if parsed(&before).is_some() => {
+        Ok(Entry::File(_)) if parsed(before).is_some() => {
             match directory
                 .read(there, LIMIT)
                 .is_ok_and(|found| found == before)
@@ -145,10 +155,14 @@ fn backup_of(replaced: Replaced) -> Option<String> {
 }
 
 fn own(directory: &Directory, name: &str) -> Option<Map<String, Value>> {
-    match directory.entry(name) {
-        Ok(Entry::File(_)) => parsed(&directory.read_own(name, LIMIT).ok()?),
-        _ => None,
-    }
+    own_bytes(directory, name).1
+}
+
+/// The same, and what it was read from. What is a link or no file at all is not read.
+fn own_bytes(directory: &Directory, name: &str) -> (Vec<u8>, Option<Map<String, Value>>) {
+    let bytes = directory.read_own(name, LIMIT).unwrap_or_default();
+    let settings = parsed(&bytes);
+    (bytes, settings)
 }
 
 fn names(settings: &Map<String, Value>, command: &str) -> bool {

@@ -93,10 +93,11 @@ fn change(home: &Directory, name: &str, make: bool, add: bool, stamp: &str) -> R
     const ATTEMPTS: usize = 8;
     let explain = |error: std::io::Error| format!("~/{name}: {error}");
     for _attempt in 0..ATTEMPTS {
+        // First, so that a file that changes in between comes out as another one.
+        let before = home.read(name, LIMIT).unwrap_or_default();
         let Some(bytes) = edited(home, name, make, add)? else {
             return Ok(());
         };
-        let before = home.read(name, LIMIT).unwrap_or_default();
         let mode = match home.entry(name) {
             Ok(Entry::File(file)) => file.mode & 0o777,
             _ => 0o644,

@@ -36,13 +36,17 @@ impl Accounts {
     }
 
     /// Reads the accounts anew; gives those whose users get something else than before, and what
-    /// went wrong.
-    pub(super) fn refresh(&mut self, used: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
+    /// went wrong. Users of an account with an unproven login keep what they have.
+    pub(super) fn refresh(
+        &mut self,
+        used: &BTreeSet<String>,
+        is_unproven: impl Fn(&str) -> bool,
+    ) -> (Vec<String>, Vec<String>) {
         let (mut changed, mut problems) = (Vec::new(), Vec::new());
         self.known.retain(|id, _| used.contains(id));
         for id in used {
             let read = self.read(id);
-            let known = read.unwrap_or_else(|error| {
+            let mut known = read.unwrap_or_else(|error| {
                 // What is in the homes stays: it may work for hours.
                 problems.push(error.to_string());
                 Known {
@@ -52,6 +56,9 @@ impl Accounts {
                 }
             });
             let before = self.known.get(id);
+            if let Some(before) = before.filter(|_| is_unproven(id)) {
+                known.provision = before.provision.clone();
+            }
             if before.is_none_or(|before| before.provision != known.provision) {
                 changed.push(id.clone());
             }

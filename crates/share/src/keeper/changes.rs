@@ -49,7 +49,18 @@ enum Watched {
 pub(super) struct Changes {
     descriptor: OwnedFd,
     watched: BTreeMap<i32, Watched>,
+    /// How often something happened where nobody is known to be watched: a worker has set the watch,
+    /// and has not told yet.
+    unclaimed: BTreeMap<i32, u32>,
 }
+
+/// Most events that are taken at once: as many as the system keeps, so that users who make them
+/// faster than they are taken do not keep the keeper from everything else.
+const MOST_EVENTS: usize = 16_384;
+
+/// A watch with so many events that nobody has claimed is taken away: its worker has been killed or
+/// stopped.
+const MOST_UNCLAIMED: u32 = 4_096;
 
 impl Changes {
     pub(super) fn new() -> io::Result<Self> {
@@ -57,6 +68,7 @@ impl Changes {
         Ok(Self {
             descriptor: inotify::init(flags)?,
             watched: BTreeMap::new(),
+            unclaimed: BTreeMap::new(),
         })
     }
 
@@ -74,11 +86,29 @@ impl Changes {
         }
     }
 
-    /// Notes the watches that a worker has set for a user; gives those that are another's already.
-    pub(super) fn note(&mut self, user: &str, watches: &[Watch]) {
+    /// Notes the watches that a worker has set for a user; `true` if something has happened there
+    /// meanwhile.
+    pub(super) fn note(&mut self, user: &str, watches: &[Watch]) -> bool {
+        let mut has_changed = false;
         for watch in watches {
-            let home = Watched::Home(user.to_owned(), watch.directory);
-            self.watched.insert(watch.number, home);
+            let count = self.unclaimed.remove(&watch.number).unwrap_or(0);
+            has_changed |= count > 0;
+            if count < MOST_UNCLAIMED {
+                let home = Watched::Home(user.to_owned(), watch.directory);
+                self.watched.insert(watch.number, home);
+            }
+        }
+        has_changed
+    }
+
+    fn note_unclaimed(&mut self, number: i32) {
+        if self.unclaimed.len() >= MOST_UNCLAIMED as usize {
+            self.unclaimed.clear();
+        }
+        let count = self.unclaimed.entry(number).or_default();
+        *count = count.saturating_add(1);
+        if *count == MOST_UNCLAIMED {
+            inotify::remove_watch(&self.descriptor, number).unwrap_or_default();
         }
     }
 
@@ -107,13 +137,21 @@ impl Changes {
         let mut buffer = [MaybeUninit::uninit(); 64 * 1024];
         let mut reader = inotify::Reader::new(&self.descriptor, &mut buffer);
         let mut changes: Vec<Change> = Vec::new();
-        let mut gone = Vec::new();
-        while let Ok(event) = reader.next() {
+        let (mut gone, mut unclaimed) = (Vec::new(), Vec::new());
+        let mut count = 0;
+        while count < MOST_EVENTS || !reader.is_buffer_empty() {
+            let Ok(event) = reader.next() else {
+                break;
+            };
+            count += 1;
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 changes.push(Change::Anything);
                 continue;
             }
             let Some(watched) = self.watched.get(&event.wd()) else {
+                if !event.events().contains(ReadFlags::IGNORED) {
+                    unclaimed.push(event.wd());
+                }
                 continue;
             };
             if event.events().contains(ReadFlags::IGNORED) {
@@ -127,6 +165,9 @@ impl Changes {
         }
         for number in gone {
             self.watched.remove(&number);
+        }
+        for number in unclaimed {
+            self.note_unclaimed(number);
         }
         changes
     }

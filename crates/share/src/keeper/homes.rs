@@ -170,7 +170,10 @@ impl Keeper {
     }
 
     fn note_report(&mut self, name: &str, job: Job, report: HomeReport) {
-        self.changes.note(name, &report.watches);
+        if self.changes.note(name, &report.watches) {
+            // Perhaps after it was looked at.
+            self.users.queue(name);
+        }
         if let Some(problem) = report.problem {
             self.rewatch(name);
             return self.note_trouble(name, problem);

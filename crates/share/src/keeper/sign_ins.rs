@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::{AccountId, CredentialDocument, Identity, LoginState};
 use renew::Lease;
-use vault::VaultError;
+use vault::{Account, VaultError};
 
 use super::own_login::{Kinship, Told, Trust, adopt, kinship};
 use super::users::{Role, SETTLED_AFTER};
@@ -15,6 +15,17 @@ use crate::settings::CredentialsMode;
 
 /// A renewal under way, or a client that still writes, takes moments.
 const MOMENTS: Duration = Duration::from_millis(200);
+
+/// While a login taken over has yet to prove itself, another one is looked at again after this.
+const NEXT_IN_TURN: Duration = Duration::from_secs(10);
+
+/// How long a login may take to prove itself: less than what is left of the one before when that is
+/// to be renewed.
+const PROOF: Duration = Duration::from_secs(10 * 60);
+
+/// How long nothing is taken over from a user whose login could not be proved: each attempt costs a
+/// request and a place in the history.
+const DISTRUST: Duration = Duration::from_secs(10 * 60);
 
 impl Keeper {
     /// Deals with a login of the user's own, if there is one.
@@ -30,7 +41,9 @@ impl Keeper {
         let Some(user) = self.users.by_name.get_mut(name) else {
             return;
         };
-        if user.own_login.as_ref() == Some(&mark) {
+        let now = Instant::now();
+        let is_distrusted = user.distrusted_until.is_some_and(|until| now < until);
+        if is_distrusted || user.own_login.as_ref() == Some(&mark) {
             return;
         }
         let account = match &user.role {
@@ -40,6 +53,10 @@ impl Keeper {
         // It is replaced when the renewal that proves it has ended.
         if self.is_provisional(&account, &mark) {
             return;
+        }
+        // One at a time: what there was before the first one is to come back if it is of no use.
+        if self.provisional.contains_key(&account) {
+            return self.users.set_due(name, now + NEXT_IN_TURN);
         }
         let Ok(document) = CredentialDocument::parse(login.as_bytes()) else {
             return;
@@ -135,7 +152,7 @@ impl Keeper {
         let found = kinship(vault, &account, document, told, trust)?;
         if found == Kinship::Newer {
             adopt(vault, &account, document)?;
-            self.prove_later(name, account_id, mark, account.generation, mode);
+            self.prove_later(name, account_id, mark, &account, mode);
         }
         drop(lease);
         self.vault_changed = true;
@@ -152,7 +169,7 @@ impl Keeper {
         name: &str,
         account_id: &str,
         mark: &str,
-        before: i64,
+        before: &Account,
         mode: CredentialsMode,
     ) {
         if mode == CredentialsMode::Link {
@@ -161,7 +178,9 @@ impl Keeper {
         let provisional = Provisional {
             user: name.to_owned(),
             fingerprint: mark.to_owned(),
-            before,
+            before: before.generation,
+            before_was_alive: before.state == LoginState::Alive,
+            since: Instant::now(),
         };
         self.provisional.insert(account_id.to_owned(), provisional);
         if let Ok(account) = self.accounts.get(account_id)
@@ -194,10 +213,61 @@ impl Keeper {
         }
         let restored = self.accounts.vault().restore(&account, provisional.before);
         if let Err(error) = restored {
-            self.tell_problem(error.to_string());
+            // It is tried again when all others are given up.
+            let before_was_alive = true;
+            let again = Provisional {
+                before_was_alive,
+                ..provisional
+            };
+            self.provisional.insert(account_id.to_owned(), again);
+            return self.tell_problem(error.to_string());
         }
         if let Some(user) = self.users.by_name.get_mut(&name) {
             user.own_login = Some(provisional.fingerprint);
+        }
+        self.reject(account_id, name);
+    }
+
+    /// Goes back to logins that could be renewed where those taken over since do not prove
+    /// themselves: nothing says that they ever will.
+    pub(super) fn give_up_proofs(&mut self) {
+        // It may just have been proved.
+        if self.schedule.is_busy() {
+            return;
+        }
+        let is_over = |one: &Provisional| one.before_was_alive && one.since.elapsed() >= PROOF;
+        let over = self.provisional.iter().filter(|(_, one)| is_over(one));
+        let over: Vec<String> = over.map(|(account, _)| account.clone()).collect();
+        for account_id in over {
+            let vault = self.accounts.vault();
+            let id = AccountId::from_stored(account_id.clone());
+            // Another process may still prove it.
+            let Ok(Some(lease)) = Lease::try_acquire(vault.paths(), &id) else {
+                continue;
+            };
+            let Some(provisional) = self.provisional.remove(&account_id) else {
+                continue;
+            };
+            let restored = vault
+                .get(&id)
+                .and_then(|account| vault.restore(&account, provisional.before));
+            drop(lease);
+            match restored {
+                Ok(_) => self.reject(&account_id, provisional.user),
+                Err(error) => {
+                    self.provisional.insert(account_id, provisional);
+                    self.tell_problem(error.to_string());
+                }
+            }
+        }
+    }
+
+    fn reject(&mut self, account_id: &str, name: String) {
+        self.vault_changed = true;
+        if let Some(user) = self.users.by_name.get_mut(&name)
+            && matches!(user.role, Role::Managed(_))
+        {
+            user.distrusted_until = Some(Instant::now() + DISTRUST);
         }
         let account = self.accounts.name(account_id);
         self.tell(KeeperEvent::Rejected {

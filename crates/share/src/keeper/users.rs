@@ -56,6 +56,8 @@ pub(super) struct User {
     pub(super) own_login: Option<String>,
     /// The fingerprint of a login of his own that may be replaced.
     pub(super) reclaim: Option<String>,
+    /// Before then no login is taken over from him: the last one could not be proved.
+    pub(super) distrusted_until: Option<Instant>,
 }
 
 /// A worker in a home.
@@ -119,6 +121,7 @@ impl User {
             identity: None,
             own_login: None,
             reclaim: None,
+            distrusted_until: None,
         }
     }
 
@@ -165,7 +168,7 @@ impl Users {
 
     /// Notes a failure: the next attempt comes later with each.
     pub(super) fn has_failed(&mut self, name: &str, now: Instant) {
-        const LONGEST: u32 = 6;
+        const LONGEST: u32 = 4;
         if let Some(user) = self.by_name.get_mut(name) {
             user.failures = user.failures.saturating_add(1);
             let pause = Duration::from_secs(1 << user.failures.min(LONGEST));
@@ -246,6 +249,14 @@ impl Users {
         for name in names {
             self.queue_for_us(&name);
         }
+    }
+
+    /// Has everybody's directories watched anew, which may be others by now.
+    pub(super) fn watch_all_anew(&mut self) {
+        for user in self.by_name.values_mut() {
+            user.watch = true;
+        }
+        self.queue_all();
     }
 
     /// Queues those whose time has come; gives the time of the next.

@@ -21,9 +21,10 @@ impl Keeper {
             false => job.deadline(),
         });
         let deadlines = deadlines.chain(self.callers.deadline());
+        let deadlines = deadlines.chain(self.mounts.due(now));
         let nearest = deadlines.fold(next_user, Instant::min);
         let until = nearest.saturating_duration_since(now);
-        let can_start = has_waiting && self.users.running(now) < super::homes::AT_ONCE;
+        let can_start = has_waiting && !self.stopping && self.users.running(now) < super::homes::AT_ONCE;
         let limit = match can_start {
             true => Duration::ZERO,
             false => limit.min(until),
@@ -31,6 +32,12 @@ impl Keeper {
         let woken = self.poll(limit).map_err(ShareError::system("wait"))?;
         if woken.signals {
             self.note_signal();
+        }
+        if woken.mounts {
+            self.mounts.note_change();
+        }
+        if self.mounts.take_turn(Instant::now()) {
+            self.users.watch_all_anew();
         }
         // All of them are quick to look at, and each can have something since.
         self.note_renewals();
@@ -47,6 +54,8 @@ impl Keeper {
             readable(self.changes.as_fd()),
             readable(self.schedule.as_fd()),
         ];
+        let mounts = self.mounts.descriptor();
+        descriptors.extend(mounts.map(|table| PollFd::from_borrowed_fd(table, PollFlags::PRI)));
         descriptors.extend(self.callers.descriptors().map(readable));
         descriptors.extend(self.users.jobs().map(|job| {
             let flags = match job.connection.has_more_to_send() {
@@ -62,6 +71,7 @@ impl Keeper {
         }
         Ok(Woken {
             signals: !descriptors[0].revents().is_empty(),
+            mounts: mounts.is_some() && !descriptors[3].revents().is_empty(),
         })
     }
 
@@ -81,4 +91,5 @@ impl Keeper {
 
 struct Woken {
     signals: bool,
+    mounts: bool,
 }

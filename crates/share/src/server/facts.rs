@@ -94,7 +94,7 @@ pub struct KeeperFacts {
     pub unit: Option<String>,
     /// What it is to be.
     pub wanted_unit: String,
-    /// Whether a keeper answers.
+    /// Whether there is one; also one that is too busy to answer.
     pub is_running: bool,
 }
 

@@ -26,7 +26,12 @@ pub struct KeeperStart {
     pub environment: Vec<(OsString, OsString)>,
 }
 
+/// Whether there is a keeper; also one that is too busy to answer.
 pub(super) fn is_running(paths: &ServerPaths) -> bool {
+    answers(paths) || !has_left(paths)
+}
+
+fn answers(paths: &ServerPaths) -> bool {
     keeper_status(paths).is_some()
 }
 
@@ -59,8 +64,8 @@ pub(super) fn start(paths: &ServerPaths, start: &KeeperStart) -> Result<(), Shar
     let mut keeper = command
         .spawn()
         .map_err(ShareError::system("start the keeper"))?;
-    wait_until(|| is_running(paths) || matches!(keeper.try_wait(), Ok(Some(_))));
-    if is_running(paths) {
+    wait_until(|| answers(paths) || matches!(keeper.try_wait(), Ok(Some(_))));
+    if answers(paths) {
         return Ok(());
     }
     // What comes up later must not find half of what it needs undone.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountName, AuthType, CredentialDocument, Identity};
+use model::{AccountName, AuthType, CredentialDocument, Identity, LoginState};
 use renew::Lease;
 use vault::{Account, Cause, NewAccount, NewLogin, NoPassphrase, Vault};
 
@@ -88,7 +88,7 @@ fn add(
     Ok(vault.add(&account)?.as_str().to_owned())
 }
 
-/// Makes it the account's present login, if the account has no later one.
+/// Makes it the account's present login, if the account has no later one that can be renewed.
 fn adopt(
     vault: &Vault,
     account: &Account,
@@ -112,7 +112,10 @@ fn adopt(
     let is_present = unsealed
         .login()
         .is_some_and(|kept| kept.refresh_token() == document.refresh_token());
-    if !is_present && (unsealed.login().is_none() || document.expires_at() > present.expires_at) {
+    let is_better = unsealed.login().is_none()
+        || present.state != LoginState::Alive
+        || document.expires_at() > present.expires_at;
+    if !is_present && is_better {
         let login = NewLogin {
             document: document.clone(),
             identity: identity.clone(),
