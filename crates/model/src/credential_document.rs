@@ -225,6 +225,14 @@ impl CredentialDocument {
         next
     }
 
+    /// What else is in the document, such as the tokens of MCP servers; `None` if that is nothing.
+    #[must_use]
+    pub fn without_login(&self) -> Option<Self> {
+        let mut rest = self.0.clone();
+        rest.shift_remove(LOGIN);
+        (!rest.is_empty()).then_some(Self(rest))
+    }
+
     /// As the bytes of a file. Never print them.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

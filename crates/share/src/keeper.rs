@@ -469,14 +469,16 @@ impl Keeper {
             let id = account.to_string();
             let name = self.accounts.name(&id);
             self.vault_changed = true;
+            match &result {
+                Ok(_) => drop(self.not_renewed.remove(&id)),
+                Err(failure) => {
+                    drop(self.not_renewed.insert(id.clone(), failure.reason.clone()));
+                }
+            }
             self.prove(
                 &id,
                 result.as_ref().err().map(|failure| failure.reason.as_str()),
             );
-            match &result {
-                Ok(_) => drop(self.not_renewed.remove(&id)),
-                Err(failure) => drop(self.not_renewed.insert(id, failure.reason.clone())),
-            }
             match result {
                 Ok(Outcome::Renewed) => self.tell(KeeperEvent::Renewed { account: name }),
                 Ok(_) => {}

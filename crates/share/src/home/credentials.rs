@@ -122,7 +122,7 @@ pub(super) fn mend(
     let fate = |directory: &Directory, name: &str| fate(directory, name, place, reclaim);
     let replaced = match wish {
         CredentialsWish::Leave => return Ok(None),
-        CredentialsWish::Absent => directory.remove(NAME, stamp, fate),
+        CredentialsWish::Absent => take_away(directory, stamp, fate),
         CredentialsWish::Link(target) => directory.replace(NAME, &New::Link(target), stamp, fate),
         CredentialsWish::View(view) => {
             let bytes = view_over(&read(directory, NAME).unwrap_or_default(), view);
@@ -217,6 +217,46 @@ fn view_over(there: &[u8], view: &str) -> Zeroizing<Vec<u8>> {
     })
 }
 
+/// Takes a view or link away; what else the client keeps in that file stays there.
+fn take_away(
+    directory: &Directory,
+    stamp: &str,
+    fate: impl Fn(&Directory, &str) -> Fate,
+) -> std::io::Result<Replaced> {
+    let staying = match content(read(directory, NAME).as_ref()) {
+        Content::View(_) | Content::Blank => rest(directory, NAME),
+        Content::Login | Content::Unusable => None,
+    };
+    let fate = |directory: &Directory, name: &str| match fate(directory, name) {
+        Fate::Discard if rest(directory, name) != staying => Fate::PutBack,
+        fate => fate,
+    };
+    match &staying {
+        None => directory.remove(NAME, stamp, fate),
+        Some(bytes) => {
+            let new = New::File {
+                bytes,
+                mode: 0o600,
+                durable: true,
+            };
+            directory.replace(NAME, &new, stamp, fate)
+        }
+    }
+}
+
+/// What is in a file besides a login.
+fn rest(directory: &Directory, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let document = CredentialDocument::parse_any(&read(directory, name)?).ok()?;
+    Some(Zeroizing::new(document.without_login()?.to_bytes()))
+}
+
+/// Whether there is a document of the client's that has never had anything of ours in it, or has no
+/// more.
+fn is_without_login(directory: &Directory) -> bool {
+    let document = read(directory, NAME).map(|bytes| CredentialDocument::parse(&bytes));
+    matches!(document, Some(Err(DocumentError::NoLogin)))
+}
+
 /// What is ours in the file is taken away; what somebody had before, or `login`, is put there.
 pub(super) fn take_back(
     place: Place<'_>,
@@ -248,10 +288,21 @@ pub(super) fn take_back(
             Replaced::Stays => Ok(None),
         };
     }
-    let removed = directory.remove(NAME, stamp, fate).map_err(explain)?;
-    if let (Replaced::Done(_), Some(original)) = (&removed, original) {
-        directory.restore(original, NAME).map_err(explain)?;
-    }
+    let removed = match original {
+        None if is_without_login(directory) => return Ok(None),
+        None => take_away(directory, stamp, fate).map_err(explain)?,
+        Some(original) => {
+            let fate = |directory: &Directory, name: &str| match fate(directory, name) {
+                Fate::Discard if rest(directory, name).is_some() => Fate::Keep,
+                fate => fate,
+            };
+            let removed = directory.remove(NAME, stamp, fate).map_err(explain)?;
+            if let Replaced::Done(_) = removed {
+                directory.restore(original, NAME).map_err(explain)?;
+            }
+            removed
+        }
+    };
     match removed {
         Replaced::Done(backup) => Ok(Some(Mended { backup })),
         Replaced::Stays => Ok(None),

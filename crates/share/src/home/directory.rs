@@ -138,6 +138,18 @@ impl Directory {
         )?)
     }
 
+    /// Lets the owner read and write a file again. Should a link have come in its place, it is
+    /// followed, as far as this user may.
+    pub(super) fn give_owner_access(&self, name: &str) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(0o600);
+        Ok(rustix::fs::chmodat(
+            &self.descriptor,
+            name,
+            mode,
+            AtFlags::empty(),
+        )?)
+    }
+
     /// Opens a directory in this one to its owner again.
     pub(super) fn make_accessible(&self, name: &str) -> io::Result<()> {
         let mode = Mode::from_raw_mode(0o700);

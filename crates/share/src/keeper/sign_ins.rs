@@ -264,6 +264,8 @@ impl Keeper {
 
     fn reject(&mut self, account_id: &str, name: String) {
         self.vault_changed = true;
+        // That was of the login which is gone.
+        self.not_renewed.remove(account_id);
         if let Some(user) = self.users.by_name.get_mut(&name)
             && matches!(user.role, Role::Managed(_))
         {

@@ -24,7 +24,8 @@ impl Keeper {
         let deadlines = deadlines.chain(self.mounts.due(now));
         let nearest = deadlines.fold(next_user, Instant::min);
         let until = nearest.saturating_duration_since(now);
-        let can_start = has_waiting && !self.stopping && self.users.running(now) < super::homes::AT_ONCE;
+        let can_start =
+            has_waiting && !self.stopping && self.users.running(now) < super::homes::AT_ONCE;
         let limit = match can_start {
             true => Duration::ZERO,
             false => limit.min(until),
