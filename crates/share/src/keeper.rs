@@ -204,6 +204,7 @@ impl Keeper {
             pid: std::process::id(),
             users: self.users.by_name.len(),
         });
+        self.find_unproven();
         notify::notify(self.options.notify.as_deref(), "READY=1");
         while !self.stopping || self.schedule.is_busy() {
             let due = self.keep_logins();
@@ -320,20 +321,21 @@ impl Keeper {
         next
     }
 
-    fn refresh_accounts(&mut self) {
-        let mut used: BTreeSet<String> = self
+    /// The vault's accounts that anybody here has.
+    fn accounts_in_use(&self) -> BTreeSet<String> {
+        let records = self.state.users.values();
+        let of_users = records.map(|record| self.state.account_of(record).to_owned());
+        let of_source = self
             .state
-            .users
-            .values()
-            .map(|record| self.state.account_of(record).to_owned())
-            .collect();
-        used.insert(self.state.default_account.clone());
-        used.extend(
-            self.state
-                .source
-                .iter()
-                .map(|source| source.account.clone()),
-        );
+            .source
+            .iter()
+            .map(|source| source.account.clone());
+        let default = std::iter::once(self.state.default_account.clone());
+        of_users.chain(of_source).chain(default).collect()
+    }
+
+    fn refresh_accounts(&mut self) {
+        let used = self.accounts_in_use();
         let unproven = |id: &str| self.provisional.contains_key(id);
         let (changed, problems) = self.accounts.refresh(&used, unproven);
         for problem in problems {
@@ -435,7 +437,8 @@ impl Keeper {
                     self.vault_changed = true;
                     self.reload();
                     self.find_users();
-                    self.users.queue_all();
+                    // Whoever causes it must not have everybody looked at all the time.
+                    self.mounts.note_change();
                 }
             }
         }

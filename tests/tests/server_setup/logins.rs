@@ -182,3 +182,38 @@ fn a_dead_login_lives_again_when_root_signs_in() {
     let root = server.host.read_text("/root/.claude/.credentials.json");
     assert!(!root.contains("refreshToken"), "{root}");
 }
+
+#[test]
+fn a_keeper_killed_before_the_proof_goes_on_with_it() {
+    let Some(server) = Server::with_users(&["usera", "userb"]) else {
+        return;
+    };
+    let before = server.tokens.current("shared");
+    server.tokens.hold();
+    let made_up = testkit::documents::credentials(
+        "sk-ant-oat01-FAKE-made-up",
+        "sk-ant-ort01-FAKE-made-up",
+        now_ms() + 2 * HOURS_8,
+    );
+    sign_in(&server, "usera", &made_up, &who("shared"));
+    server.tokens.wait_for_requests(1);
+    let pid = server.status()["keeper"]["pid"].to_string();
+    let _killed = server.host.run(&["kill", "-KILL", &pid]).success();
+    server.tokens.release();
+    let keeper = server.start_keeper();
+    assert_eq!(server.shown_to("userb"), Some(before.0.clone()));
+    wait_until("the login before", LIMIT, || {
+        keeper
+            .lines()
+            .iter()
+            .any(|line| line.contains("the one before is back"))
+            && server.shown_to("userb").as_ref() == Some(&before.0)
+    });
+    server.refresh(&[
+        "--vault",
+        "/var/lib/claude-share/vault",
+        "refresh",
+        "default",
+    ]);
+    server.wait_for_view("userb");
+}

@@ -101,9 +101,10 @@ fn receive(control: BorrowedFd<'_>) -> io::Result<Option<Order>> {
 }
 
 fn start(order: Order) -> io::Result<Running> {
+    let zygote = Some(rustix::process::getpid());
     let pid = fork_worker(|| {
         // Nobody is left to be told of a failure but by the end of this process.
-        drop(work(order));
+        drop(work(order, zygote));
     })?;
     Ok(Running {
         pid,
@@ -113,7 +114,7 @@ fn start(order: Order) -> io::Result<Running> {
 }
 
 /// What a worker does, from root to its end.
-fn work(order: Order) -> io::Result<()> {
+fn work(order: Order, zygote: Option<Pid>) -> io::Result<()> {
     // The zygote's socket must not be in a process of a user's.
     let null = rustix::fs::open(
         "/dev/null",
@@ -123,6 +124,10 @@ fn work(order: Order) -> io::Result<()> {
     rustix::stdio::dup2_stdin(null)?;
     privileges::irrevocably_become(&order.identity)?;
     privileges::restrain()?;
+    // It may have ended before its end could be noticed.
+    if rustix::process::getppid() != zygote {
+        return Ok(());
+    }
     let connection = HomeConnection::waiting(order.stream)?;
     Worker::new(order.identity.uid, connection, order.changes).run()
 }

@@ -12,6 +12,8 @@ pub(super) enum Kinship {
     Newer,
     /// Another one, or one of which that cannot be shown: it stays.
     Other,
+    /// It is to be judged later.
+    Unjudged,
 }
 
 /// What it takes for a login with new tokens to be the same one.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use model::{AccountId, CredentialDocument, Identity, LoginState};
+use model::{AccountId, CredentialDocument, Identity, LoginState, RENEWAL_MARGIN, Timestamp};
 use renew::Lease;
-use vault::{Account, VaultError};
+use vault::{Account, Cause, VaultError};
 
 use super::own_login::{Kinship, Told, Trust, adopt, kinship};
 use super::users::{Role, SETTLED_AFTER};
@@ -27,7 +27,56 @@ const PROOF: Duration = Duration::from_secs(10 * 60);
 /// request and a place in the history.
 const DISTRUST: Duration = Duration::from_secs(10 * 60);
 
+/// A renewal that is due soon is not far away by then.
+const A_WHILE: Duration = Duration::from_secs(60);
+
+/// A living login that is about to be renewed is not put aside for one that has yet to prove
+/// itself: a proof that does not come must not cost a renewal.
+fn is_due_soon(account: &Account) -> bool {
+    let left = account.expires_at.map(|at| timestamp_now().until(at));
+    account.state == LoginState::Alive && left.is_some_and(|left| left < 2 * RENEWAL_MARGIN)
+}
+
+fn timestamp_now() -> Timestamp {
+    Timestamp::from_millis(super::now_millis())
+}
+
 impl Keeper {
+    /// A keeper that was killed may have left a login that had yet to prove itself.
+    pub(super) fn find_unproven(&mut self) {
+        let ids: Vec<String> = self.accounts_in_use().into_iter().collect();
+        for id in ids {
+            if self.mode_of(&id) == CredentialsMode::Link {
+                continue;
+            }
+            let Some((account, before)) = self.unproven(&id) else {
+                continue;
+            };
+            let provisional = Provisional {
+                user: String::new(),
+                fingerprint: String::new(),
+                before,
+                before_was_alive: true,
+                since: Instant::now(),
+            };
+            self.provisional.insert(id, provisional);
+            if let Err(error) = self.schedule.renew_now(&account) {
+                self.tell_problem(format!("cannot start a renewal: {error}"));
+            }
+        }
+    }
+
+    /// The account, if its present login was taken over and not renewed since, and the generation
+    /// before.
+    fn unproven(&self, id: &str) -> Option<(Account, i64)> {
+        let account = self.accounts.get(id).ok()?;
+        let history = self.accounts.vault().history(&account).ok()?;
+        let mut line = history.iter().skip_while(|generation| !generation.present);
+        let present = line.next()?;
+        let before = line.find(|generation| generation.cause != Cause::KeptAside)?;
+        (present.cause == Cause::Adopted).then_some((account, before.number))
+    }
+
     /// Deals with a login of the user's own, if there is one.
     pub(super) fn note_own_login(&mut self, name: &str, report: &HomeReport) {
         let Some(login) = &report.own_login else {
@@ -93,6 +142,7 @@ impl Keeper {
                 let user = name.to_owned();
                 self.tell(KeeperEvent::OwnLogin { user });
             }
+            Ok(Kinship::Unjudged) => self.users.set_due(name, Instant::now() + A_WHILE),
             Err(VaultError::Busy(_)) => {
                 self.users.set_due(name, Instant::now() + MOMENTS);
             }
@@ -141,6 +191,9 @@ impl Keeper {
         let found = kinship(vault, &account, document, told, trust)?;
         if found != Kinship::Newer {
             return Ok(found);
+        }
+        if mode == CredentialsMode::View && is_due_soon(&account) {
+            return Ok(Kinship::Unjudged);
         }
         let busy = || VaultError::Busy(vault.paths().directory().to_owned());
         // A renewal under way ends in moments; then it is looked at again.
