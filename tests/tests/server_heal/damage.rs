@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
 
 use end_to_end::server::Server;
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use serde_json::json;
 
 /// A home as the test sees it.
@@ -48,21 +48,18 @@ impl Home {
     /// Puts something in the place of another thing in one step, made by `make` and given to the user.
     fn exchange(
         &self,
-        place: PathBuf,
+        place: &PathBuf,
         make: impl Fn(&PathBuf) -> io::Result<()>,
     ) -> io::Result<()> {
-        let (new, away) = (self.root.join("made"), self.root.join("away"));
-        for path in [&new, &away] {
-            remove(path);
-        }
+        let new = self.root.join("made");
+        remove(&new);
         make(&new)?;
         if !new.is_symlink() {
             chown(&new, Some(self.uid), None)?;
         }
-        if place.is_dir() || new.is_dir() {
-            fs::rename(&place, &away)?;
-        }
-        fs::rename(new, place)
+        renameat_with(CWD, &new, CWD, place, RenameFlags::EXCHANGE)?;
+        remove(&new);
+        Ok(())
     }
 }
 
@@ -97,7 +94,7 @@ pub(crate) const DAMAGES: [Damage; 32] = [
     ("view deleted", |home| fs::remove_file(home.view())),
     ("view empty", |home| fs::write(home.view(), "")),
     ("view garbage", |home| {
-        home.exchange(home.view(), |new| fs::write(new, "\0\u{1}garbage"))
+        home.exchange(&home.view(), |new| fs::write(new, "\0\u{1}garbage"))
     }),
     ("view cut in half", |home| {
         let whole = fs::read(home.view())?;
@@ -107,19 +104,19 @@ pub(crate) const DAMAGES: [Damage; 32] = [
         fs::write(home.view(), &home.old_view)
     }),
     ("view of before by a rename", |home| {
-        home.exchange(home.view(), |new| fs::write(new, &home.old_view))
+        home.exchange(&home.view(), |new| fs::write(new, &home.old_view))
     }),
     ("view blanked", |home| fs::write(home.view(), blanked())),
     ("view 0644", |home| mode(home.view(), 0o644)),
     ("view 0400", |home| mode(home.view(), 0o400)),
     ("view 0000", |home| mode(home.view(), 0)),
     ("view a link", |home| {
-        home.exchange(home.view(), |new| symlink("/etc/passwd", new))
+        home.exchange(&home.view(), |new| symlink("/etc/passwd", new))
     }),
     ("view a directory", |home| {
-        home.exchange(home.view(), |new| fs::create_dir(new))
+        home.exchange(&home.view(), |new| fs::create_dir(new))
     }),
-    ("view a FIFO", |home| home.exchange(home.view(), fifo)),
+    ("view a FIFO", |home| home.exchange(&home.view(), fifo)),
     (".claude removed", |home| {
         fs::symlink_metadata(home.claude())?;
         // Something may come back while it is removed.
@@ -132,23 +129,23 @@ pub(crate) const DAMAGES: [Damage; 32] = [
         fs::rename(home.claude(), away)
     }),
     (".claude another one", |home| {
-        home.exchange(home.claude(), |new| fs::create_dir(new))
+        home.exchange(&home.claude(), |new| fs::create_dir(new))
     }),
     (".claude a file", |home| {
-        home.exchange(home.claude(), |new| fs::write(new, "x"))
+        home.exchange(&home.claude(), |new| fs::write(new, "x"))
     }),
     (".claude a link", |home| {
-        home.exchange(home.claude(), |new| symlink("/tmp", new))
+        home.exchange(&home.claude(), |new| symlink("/tmp", new))
     }),
     (".claude 0000", |home| mode(home.claude(), 0)),
     ("settings removed", |home| fs::remove_file(home.settings())),
     ("settings a file", |home| {
-        home.exchange(home.settings(), |new| {
+        home.exchange(&home.settings(), |new| {
             fs::write(new, "{\"model\": \"mine\"}")
         })
     }),
     ("settings a link to elsewhere", |home| {
-        home.exchange(home.settings(), |new| symlink("elsewhere", new))
+        home.exchange(&home.settings(), |new| symlink("elsewhere", new))
     }),
     ("local settings removed", |home| {
         fs::remove_file(home.claude().join("settings.local.json"))
@@ -163,16 +160,16 @@ pub(crate) const DAMAGES: [Damage; 32] = [
         fs::write(home.about(), &whole[..whole.len() / 2])
     }),
     (".claude.json new", |home| {
-        home.exchange(home.about(), |new| fs::write(new, "{}"))
+        home.exchange(&home.about(), |new| fs::write(new, "{}"))
     }),
     (".claude.json a link", |home| {
-        home.exchange(home.about(), |new| symlink("/etc/passwd", new))
+        home.exchange(&home.about(), |new| symlink("/etc/passwd", new))
     }),
     (".claude.json a directory", |home| {
-        home.exchange(home.about(), |new| fs::create_dir(new))
+        home.exchange(&home.about(), |new| fs::create_dir(new))
     }),
     (".claude.json a FIFO", |home| {
-        home.exchange(home.about(), fifo)
+        home.exchange(&home.about(), fifo)
     }),
     (".claude.json 0000", |home| mode(home.about(), 0)),
 ];
