@@ -1,10 +1,15 @@
 //! The tables, and how a database of the Python program gets ours.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::VaultError;
+
+/// How long a process waits for another one's transaction. They take milliseconds; a disk that
+/// syncs slowly may stretch them.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The layout that this program writes, in `PRAGMA user_version`. The Python program leaves 0.
 pub(crate) const LAYOUT: i64 = 1;
@@ -69,7 +74,22 @@ const OUR_TABLES: &str = "
 ";
 
 /// Brings a database to [`LAYOUT`], or finds it there. One transaction: all or nothing.
+///
+/// Where several processes make or recover it at the same moment, SQLite tells some of them at once
+/// that it is busy, whatever the timeout: each would wait for another. They try again.
 pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), VaultError> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match prepare_once(connection, path) {
+            Err(VaultError::Busy(_)) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            prepared => return prepared,
+        }
+    }
+}
+
+fn prepare_once(connection: &mut Connection, path: &Path) -> Result<(), VaultError> {
     let wrap = |source| VaultError::database(path, source);
     let found = layout(connection).map_err(wrap)?;
     // Many programs count their layouts from 1: the number alone proves nothing.

@@ -15,10 +15,6 @@ use crate::{
     KeyId, Protection, VaultError, VaultKey, VaultPaths, columns, keyring, schema, settings,
 };
 
-/// How long a process waits for another one's transaction. They take milliseconds; a disk that
-/// syncs slowly may stretch them.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// From this length on, in bytes, a write-ahead log is brought into the database. Reading one of
 /// this length takes a tenth of a millisecond.
 const LONGEST_LOG: u64 = 256 * 1024;
@@ -233,7 +229,7 @@ impl Vault {
             self.connection.query_row(statement, [], |_| Ok(()))
         };
         drop(shorten());
-        drop(self.connection.busy_timeout(BUSY_TIMEOUT));
+        drop(self.connection.busy_timeout(schema::BUSY_TIMEOUT));
     }
 
     pub(crate) fn begin(&self) -> Result<Transaction<'_>, VaultError> {
@@ -435,7 +431,7 @@ fn connect(paths: &VaultPaths) -> Result<Connection, VaultError> {
 
 /// Every transaction is on the disk when it is committed, and waits for its turn.
 pub(crate) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(schema::BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "FULL")
 }
 

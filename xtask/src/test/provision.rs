@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 21] = [
+const PROGRAMS: [(&str, &str); 22] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -41,6 +41,8 @@ const PROGRAMS: [(&str, &str); 21] = [
     ("chattr", "e2fsprogs"),
     ("useradd", "passwd"),
     ("su", "util-linux"),
+    // It makes the certificate of the stand-in that the real client renews at.
+    ("openssl", "openssl"),
 ];
 
 /// Tests run its sshd in machines of their own only; this machine is not to begin to let anybody in.

@@ -32,13 +32,15 @@ const VALUES: &[(&str, &str)] = &[
     ("LAST_SYSTEM_ID", "999"),
     ("FEATURE_DEFAULT_PASSWD_ALGO", "\"sha512\""),
 ];
-/// With a list of sources of its own: the machine's may name none, and is not to be changed.
+/// From where the machine has its packages, with a list of its own: the machine's may leave the sources out, and is not to
+/// be changed.
 const FETCH: &str = "
 set -e
 . /etc/os-release
 [ \"$ID\" = debian ] || { echo \"error: the source is Debian's, and this is $ID\"; exit 1; }
 mkdir -p lists/partial cache/archives/partial
-echo \"deb-src http://deb.debian.org/debian $VERSION_CODENAME main\" > sources.list
+apt-get indextargets --format 'deb-src $(REPO_URI) $(CODENAME) $(COMPONENT)' 'Identifier: Packages' | sort -u > sources.list
+[ -s sources.list ] || { echo 'error: apt knows no source of packages'; exit 1; }
 apt() {
     apt-get --quiet -o Dir::Etc::SourceList=\"$PWD/sources.list\" -o Dir::Etc::SourceParts=- \\
         -o Dir::State::Lists=\"$PWD/lists\" -o Dir::Cache=\"$PWD/cache\" -o APT::Sandbox::User=root \"$@\"
