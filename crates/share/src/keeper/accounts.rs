@@ -56,8 +56,10 @@ impl Accounts {
                 }
             });
             let before = self.known.get(id);
-            if let Some(before) = before.filter(|_| is_unproven(id)) {
-                known.provision = before.provision.clone();
+            if is_unproven(id) {
+                // A keeper that has just begun knows none before: then homes stay as they are.
+                let proven = before.map(|before| before.provision.clone());
+                known.provision = proven.unwrap_or(Provision::Nothing);
             }
             if before.is_none_or(|before| before.provision != known.provision) {
                 changed.push(id.clone());
