@@ -66,7 +66,8 @@ while True:
 
 /// What a user of our tests leaves of a race: nothing that fills the machine.
 // A worker may still be at work in what was moved away.
-const CLEAR: &str = "until rm -rf /home/mallory/.claude.other /home/mallory/.claude.away; do :; done
+const CLEAR: &str =
+    "until rm -rf /home/mallory/.claude.other /home/mallory/.claude.away; do :; done
     find /home/mallory -name '*claude-share-*' -prune -exec rm -rf {} + || true";
 
 #[test]
