@@ -6,6 +6,7 @@
     reason = "a failed measurement is to end with where it failed; what it writes nobody has to recover"
 )]
 
+mod dashboard;
 mod machine;
 mod scene;
 mod server;
@@ -24,12 +25,13 @@ const SLOW_ROUNDS: usize = 21;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("launch", launch),
         ("list", list),
         ("memory", memory),
         ("size", size),
         ("server", server::server),
+        ("dashboard", dashboard::dashboard),
     ];
     println!("{}", Machine::read());
     for (name, measure) in parts {

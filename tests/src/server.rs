@@ -1,17 +1,20 @@
 //! A server with several Linux users: a disposable host with the built programs, the stand-in client, and servers that only
 //! it can reach.
 
+mod doomed;
+
 use crate::{HOURS_8, LIMIT};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 use testkit::documents::now_ms;
 use testkit::token_book::IssuedLogin;
 use testkit::{ApiServer, Host, Process, Ran, TokenServer, host_or_skip, wait_until};
+
+pub use doomed::KEEPER_CALLS;
 
 /// Where the programs are installed.
 pub const PROGRAM: &str = "/usr/local/bin/claude-share";
@@ -221,16 +224,11 @@ impl Server {
     /// Waits until everything in a user's home is as it should be.
     #[track_caller]
     pub fn wait_for_good_home(&self, user: &str) {
-        let mut wrong = None;
-        let deadline = Instant::now() + LIMIT;
-        while Instant::now() < deadline {
-            wrong = self.wrong_in_home(user);
-            if wrong.is_none() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        panic!("waited in vain: {wrong:?}\n{}", self.keeper_log());
+        let what = format!("everything in the home of {user} as it should be");
+        let wait = || wait_until(&what, LIMIT, || self.wrong_in_home(user).is_none());
+        let waited = catch_unwind(AssertUnwindSafe(wait));
+        let wrong = self.wrong_in_home(user);
+        assert!(waited.is_ok(), "{wrong:?}\n{}", self.keeper_log());
     }
 
     /// The access token that a user's credential file shows now; `None` if it shows none.

@@ -5,6 +5,7 @@ mod environment;
 mod fuzz;
 mod layers;
 mod options;
+mod page;
 mod provision;
 mod report;
 mod suite;

@@ -143,7 +143,7 @@ pub(crate) fn kind_of(error: &VaultError) -> Kind {
         | VaultError::Keyring(_)
         | VaultError::Damaged { .. } => Kind::Vault,
         VaultError::Exists(_) | VaultError::Changed(_) => Kind::Conflict,
-        VaultError::Age(_) => Kind::Input,
+        VaultError::Age(_) | VaultError::OtherKind(_) => Kind::Input,
         VaultError::Busy(_) => Kind::Busy,
         VaultError::Random | VaultError::Database { .. } => Kind::Internal,
     }
@@ -199,6 +199,7 @@ fn hint_for(error: &VaultError) -> String {
         }
         VaultError::Exists(_) => "Choose another name, or remove or rename that account first.",
         VaultError::Changed(_) => "Look at it with `claude-accounts list`, then try again.",
+        VaultError::OtherKind(_) => "Add an account of the kind that you want.",
         VaultError::Age(_) => {
             "Check the passphrase, the recipient or the identity file, and that the file is whole."
         }
@@ -456,6 +457,7 @@ mod tests {
                 generation: 3,
             },
             VaultError::Changed(name()),
+            VaultError::OtherKind(name()),
             VaultError::Age("x".into()),
             VaultError::Random,
         ]

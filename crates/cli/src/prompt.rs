@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use model::Secret;
-use vault::{Unlock, VaultError};
+use vault::{Unlock, VaultError, VaultKey};
 use zeroize::Zeroizing;
 
 use crate::descriptors;
@@ -17,31 +17,61 @@ use crate::terminal::{self, Echo};
 /// Longest passphrase, in bytes.
 const PASSPHRASE_LIMIT: usize = 4096;
 
+const READ_PASSPHRASE: &str = "read the passphrase from";
+
 /// Who is asked, and what may be asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Prompt {
     no_input: bool,
     /// Value of [`Variable::PassphraseDescriptor`].
     descriptor: Option<String>,
+    /// Value of [`Variable::KeyDescriptor`].
+    key_descriptor: Option<String>,
 }
 
 impl Prompt {
     pub(crate) fn new(environment: &Environment, no_input: bool) -> Self {
-        let descriptor = environment.get(Variable::PassphraseDescriptor);
+        let number = |variable| {
+            environment
+                .get(variable)
+                .map(|text| text.to_string_lossy().into_owned())
+        };
         Self {
             no_input,
-            descriptor: descriptor.map(|text| text.to_string_lossy().into_owned()),
+            descriptor: number(Variable::PassphraseDescriptor),
+            key_descriptor: number(Variable::KeyDescriptor),
         }
     }
 
-    /// Keeps the descriptor of the passphrase from programs that are started from now on.
+    /// Keeps the descriptors of passphrase and key from programs that are started from now on.
     pub(crate) fn withhold_passphrase(&self) {
-        let number = self
-            .descriptor
-            .as_deref()
-            .and_then(|text| text.parse::<RawFd>().ok());
-        if let Some(number) = number {
-            descriptors::close_on_exec(|open| open == number);
+        let given = [&self.descriptor, &self.key_descriptor];
+        let numbers: Vec<RawFd> = given
+            .into_iter()
+            .flatten()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        if !numbers.is_empty() {
+            descriptors::close_on_exec(|open| numbers.contains(&open));
+        }
+    }
+
+    /// The vault's key, where whoever started this program hands it over. A pipe gives it once.
+    ///
+    /// # Errors
+    /// If what was announced is not there.
+    pub(crate) fn given_key(&self) -> Result<Option<VaultKey>, CliError> {
+        let Some(number) = &self.key_descriptor else {
+            return Ok(None);
+        };
+        let text = read_descriptor("read the vault's key from", number)?;
+        match VaultKey::parse(text.expose()) {
+            Some(key) => Ok(Some(key)),
+            None => Err(CliError::new(
+                Kind::Vault,
+                format!("descriptor {number} holds no key"),
+                format!("Start it without {}.", Variable::KeyDescriptor.name()),
+            )),
         }
     }
 
@@ -116,7 +146,7 @@ impl Prompt {
         question: &str,
     ) -> Result<Secret, CliError> {
         match descriptor {
-            Some(number) => Ok(read_descriptor(&number.to_string())?),
+            Some(number) => Ok(read_descriptor(READ_PASSPHRASE, &number.to_string())?),
             None => self.hidden(question).map_err(hint_at_descriptor),
         }
     }
@@ -147,7 +177,7 @@ impl Prompt {
 impl Unlock for Prompt {
     fn passphrase(&mut self) -> Result<Secret, VaultError> {
         if let Some(number) = &self.descriptor {
-            return read_descriptor(number);
+            return read_descriptor(READ_PASSPHRASE, number);
         }
         if !self.can_ask() {
             return Err(VaultError::PassphraseNeeded);
@@ -165,7 +195,7 @@ impl Unlock for Prompt {
 
 /// One line from a descriptor that this process was started with. It is opened anew by its path:
 /// a pipe gives what is left in it, a file starts at its beginning.
-fn read_descriptor(number: &str) -> Result<Secret, VaultError> {
+fn read_descriptor(action: &'static str, number: &str) -> Result<Secret, VaultError> {
     let path = PathBuf::from(format!("/dev/fd/{number}"));
     let read = || {
         if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -180,7 +210,7 @@ fn read_descriptor(number: &str) -> Result<Secret, VaultError> {
         }
     };
     read().map_err(|source| VaultError::File {
-        action: "read the passphrase from",
+        action,
         path: path.clone(),
         source,
     })
@@ -244,7 +274,10 @@ mod tests {
     #[test]
     fn a_descriptor_is_a_number() {
         for number in ["", "x", "../passwd", "-1", "999999"] {
-            assert!(read_descriptor(number).is_err(), "{number}");
+            assert!(
+                read_descriptor(READ_PASSPHRASE, number).is_err(),
+                "{number}"
+            );
         }
     }
 }

@@ -30,15 +30,57 @@ pub fn script(shell: Shell, program: &Path, names: &[String]) -> Vec<u8> {
                 script.extend(line.into_bytes());
             }
             None => {
-                let mut command = program.clone();
-                command.extend(b" launch ");
-                command.extend(shell.word(name.as_bytes()));
-                command.extend(b" --");
+                let command = alias_command(shell, &program, &[], name);
                 push_alias(&mut script, shell, &format!("claude-{name}"), &command);
             }
         }
     }
     script
+}
+
+/// The command that launches an account, for `shell`: the program by its absolute path. `vault` is
+/// the vault's directory, where it is not the one that the program looks for.
+#[must_use]
+pub fn launch_command(shell: Shell, program: &Path, vault: Option<&Path>, name: &str) -> Vec<u8> {
+    let mut command = shell.word(program.as_os_str().as_bytes());
+    command.extend(vault_option(shell, vault));
+    command.extend(b" launch ");
+    command.extend(shell.word(name.as_bytes()));
+    command
+}
+
+/// A line that defines the alias of one account; `None` where no alias can have its name.
+#[must_use]
+pub fn alias_line(
+    shell: Shell,
+    program: &Path,
+    vault: Option<&Path>,
+    name: &str,
+) -> Option<Vec<u8>> {
+    if refusal(name).is_some() {
+        return None;
+    }
+    let program = shell.word(program.as_os_str().as_bytes());
+    let command = alias_command(shell, &program, &vault_option(shell, vault), name);
+    let mut line = Vec::new();
+    push_alias(&mut line, shell, &format!("claude-{name}"), &command);
+    line.pop();
+    Some(line)
+}
+
+fn vault_option(shell: Shell, vault: Option<&Path>) -> Vec<u8> {
+    let option = vault.map(|vault| {
+        let mut option = Vec::from(b" --vault ");
+        option.extend(shell.word(vault.as_os_str().as_bytes()));
+        option
+    });
+    option.unwrap_or_default()
+}
+
+/// `program` is quoted already. What is typed behind the alias goes to the client.
+fn alias_command(shell: Shell, program: &[u8], vault: &[u8], name: &str) -> Vec<u8> {
+    let name = shell.word(name.as_bytes());
+    [program, vault, b" launch ", &name, b" --"].concat()
 }
 
 fn refusal(name: &str) -> Option<&'static str> {

@@ -50,7 +50,7 @@ pub const RIVAL_VARIABLES: &[&str] = &[
 ];
 
 /// What is for us alone: a session has no business with it.
-const INTERNAL_VARIABLES: &[&str] = &["CLAUDE_ACCOUNTS_PASSPHRASE_FD"];
+const INTERNAL_VARIABLES: &[&str] = &["CLAUDE_ACCOUNTS_PASSPHRASE_FD", "CLAUDE_ACCOUNTS_KEY_FD"];
 
 /// How a session gets the account's credential.
 #[derive(Clone, Debug, PartialEq, Eq)]

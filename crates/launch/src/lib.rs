@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod exec;
 mod rc_file;
+pub mod readiness;
 mod settings_check;
 mod shell;
 mod shell_files;
@@ -21,7 +22,7 @@ mod status_line;
 mod support;
 mod support_cache;
 
-pub use aliases::script;
+pub use aliases::{alias_line, launch_command, script};
 pub use binding::choose;
 pub use block::{BlockError, add_block, made_for_block, remove_block};
 pub use client::{ClientIdentity, find_client};

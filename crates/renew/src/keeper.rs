@@ -8,6 +8,7 @@
 mod options;
 mod protocol;
 mod sign_in;
+mod views;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{AccountId, CredentialDocument, Timestamp};
+use model::{AccountId, Timestamp};
 use vault::{Account, Vault, VaultError};
 
 use crate::schedule::{Failure, Finished, LONGEST_WAIT, Schedule};
-use crate::session::{self, may_be_replaced};
+use crate::session;
 use crate::{Outcome, RenewError, RuntimeDirectory, Session, clock};
 
 pub use options::{KeeperError, KeeperEvent, KeeperOptions, SessionEnd};
@@ -190,51 +191,6 @@ impl Keeper {
             next = next.min(self.renew_if_due(&account));
         }
         next
-    }
-
-    fn mend_views(&mut self, account: &Account) {
-        let unsealed = match self.vault.unseal(account) {
-            Ok(unsealed) => unsealed,
-            Err(error) => {
-                return (self.observer)(&KeeperEvent::Trouble {
-                    what: error.to_string(),
-                });
-            }
-        };
-        let Some(login) = unsealed.login() else {
-            return;
-        };
-        let paths: Vec<PathBuf> = self
-            .sessions
-            .iter()
-            .filter(|(_, watched)| watched.session.account() == account.id)
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in paths {
-            self.mend_view(&path, account, login);
-        }
-    }
-
-    fn mend_view(&mut self, path: &Path, account: &Account, login: &CredentialDocument) {
-        let Some(watched) = self.sessions.get_mut(path) else {
-            return;
-        };
-        let session = watched.session.clone();
-        let view = session.read_view();
-        if view.is_some_and(|view| !may_be_replaced(&view)) {
-            self.keep_sign_in(&session, false);
-            return;
-        }
-        if session.shows(login) || !session.exists() {
-            return;
-        }
-        let mended = session.mend_view(login).map_err(|error| error.to_string());
-        self.waiter.watch_again(watched);
-        (self.observer)(&KeeperEvent::ViewWritten {
-            pid: session.pid(),
-            account: account.id.clone(),
-            problem: mended.err(),
-        });
     }
 
     /// Starts a renewal that is due; else how long until one may be.

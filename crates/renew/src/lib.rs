@@ -12,6 +12,7 @@ mod endpoint;
 mod error;
 mod keeper;
 mod lease;
+mod lock_file;
 mod process;
 mod renewal;
 mod runtime;
@@ -28,7 +29,7 @@ pub use keeper::{
     ask_keeper_to_stop, keeper_status, wake_keeper,
 };
 pub use lease::Lease;
-pub use renewal::{Outcome, Renewer, Want};
+pub use renewal::{Outcome, Renewer, Want, adopt};
 pub use runtime::RuntimeDirectory;
 pub use schedule::{Failure, Finished, LONGEST_WAIT, Schedule};
 pub use session::{NewSession, Session, SessionKind};

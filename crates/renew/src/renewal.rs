@@ -84,7 +84,7 @@ impl Renewer {
         let lease = Lease::acquire(vault.paths(), id, &asked.account.name)?;
         let outcome = self.renew_leased(vault, &asked);
         // Also after a failure: it may have come after the renewal, with the user's own file.
-        self.publish(vault, id);
+        session::publish(&self.runtime, vault, id);
         drop(lease);
         outcome
     }
@@ -225,7 +225,7 @@ impl Renewer {
                 self.write_file(vault, &account, files, &locks, &document)?;
             }
         }
-        self.publish(vault, id);
+        session::publish(&self.runtime, vault, id);
         drop(lease);
         Ok(true)
     }
@@ -295,18 +295,6 @@ impl Renewer {
             Err(_) => Err(RenewError::Lost { name, source }),
         }
     }
-
-    /// Puts the present login into every view of the account. A view that cannot be written is
-    /// the keeper's to mend; the login itself is safe.
-    fn publish(&self, vault: &Vault, id: &AccountId) {
-        let Ok(account) = vault.get(id) else { return };
-        let Ok(unsealed) = vault.unseal(&account) else {
-            return;
-        };
-        if let Some(document) = unsealed.login() {
-            session::publish(&self.runtime, id, &document.view());
-        }
-    }
 }
 
 /// What was asked, and what was known then.
@@ -358,7 +346,12 @@ fn renewed_login(document: &CredentialDocument, answer: &TokenAnswer) -> NewLogi
     }
 }
 
-fn adopt(
+/// Makes a generation that a client has renewed the account's present login. The caller holds the
+/// account's [`Lease`].
+///
+/// # Errors
+/// If the vault cannot be written.
+pub fn adopt(
     vault: &Vault,
     account: &Account,
     document: &CredentialDocument,

@@ -51,6 +51,11 @@ impl RuntimeDirectory {
         self.path.join("keeper.lock")
     }
 
+    /// Held by whoever writes views.
+    pub(crate) fn views_lock(&self) -> PathBuf {
+        self.path.join("views.lock")
+    }
+
     /// Makes the directories.
     ///
     /// # Errors

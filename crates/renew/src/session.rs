@@ -3,6 +3,7 @@
 //! What is true of a session stands in its directory. The keeper can be killed and started again,
 //! and a launch needs no keeper to write its view.
 
+mod publishing;
 mod view;
 
 use std::ffi::OsString;
@@ -16,8 +17,9 @@ use vault::{VaultError, durable};
 use crate::RuntimeDirectory;
 use crate::process::ProcessIdentity;
 
+pub(crate) use publishing::{Publishing, publish};
 use view::make_view_directory;
-pub(crate) use view::{may_be_replaced, publish};
+pub(crate) use view::may_be_replaced;
 
 const RECORD: &str = "session.json";
 const VIEW: &str = "view";
@@ -227,7 +229,7 @@ impl Session {
     fn create_in_place(&self, login: &CredentialDocument) -> Result<(), VaultError> {
         durable::private_directory(&self.directory)?;
         make_view_directory(&self.view_directory())?;
-        self.write_view(login)?;
+        self.write_first_view(login)?;
         let record = serde_json::to_vec(&self.record).expect("plain strings and numbers serialise");
         durable::replace_volatile(&self.directory.join(RECORD), &record, 0o600)
     }

@@ -6,10 +6,12 @@
 //! in the vault, in what the commands have set up and in the homes: it can be killed at any moment.
 
 mod accounts;
+mod answers;
 mod callers;
 mod changes;
 mod event;
 mod homes;
+mod link_mode;
 mod merging;
 mod mounts;
 mod notify;
@@ -43,12 +45,12 @@ use accounts::Accounts;
 use callers::Callers;
 use changes::{Change, Changes, Place};
 use mounts::Mounts;
-use own_login::Told;
-use protocol::{KeyAnswer, Request};
 use users::{Role, Users};
 
 pub use accounts::provision;
+pub(crate) use accounts::was_login;
 pub use event::KeeperEvent;
+pub use notify::notify;
 pub use protocol::{KeeperStatus, KeyError, fetch_key, keeper_status, reload_keeper, stop_keeper};
 
 /// What a keeper is started with.
@@ -90,6 +92,8 @@ pub struct Keeper {
     not_renewed: BTreeMap<String, String>,
     vault_changed: bool,
     vault_read_at: Instant,
+    /// When the login in the shared credential file is to be judged again, if it could not be.
+    judge_shared_at: Option<Instant>,
     started_at: i64,
     stopping: bool,
     observer: Box<dyn FnMut(&KeeperEvent)>,
@@ -186,6 +190,7 @@ impl Keeper {
             not_renewed: BTreeMap::new(),
             vault_changed: true,
             vault_read_at: Instant::now(),
+            judge_shared_at: None,
             started_at: now_millis(),
             stopping: false,
             observer,
@@ -303,10 +308,10 @@ impl Keeper {
             self.vault_read_at = Instant::now();
             self.refresh_accounts();
         }
-        let mut next = LONGEST_WAIT;
         if self.stopping {
-            return next;
+            return LONGEST_WAIT;
         }
+        let mut next = self.judge_shared_again();
         self.give_up_proofs();
         let mut failed = None;
         for account in self.accounts.logins() {
@@ -346,7 +351,9 @@ impl Keeper {
             self.not_renewed.remove(&id);
             let account = self.accounts.name(&id);
             self.tell(KeeperEvent::NewCredential { account });
-            self.publish_shared(&id);
+            if id == self.state.default_account {
+                self.keep_shared();
+            }
             let names: Vec<String> = self.names_with(&id);
             for name in names {
                 self.users.queue_for_us(&name);
@@ -370,49 +377,6 @@ impl Keeper {
         }
     }
 
-    /// In `link` mode the whole login stands in one file.
-    fn publish_shared(&mut self, account: &str) {
-        let settings = &self.state.settings;
-        if settings.credentials != CredentialsMode::Link || account != self.state.default_account {
-            return;
-        }
-        let (shared, group) = (settings.shared_directory.clone(), settings.group.clone());
-        let Some(login) = self.accounts.login(account) else {
-            return;
-        };
-        if shared_credentials::read(&shared).is_some_and(|there| {
-            there.refresh_token() == login.refresh_token()
-                && there.expires_at() == login.expires_at()
-        }) {
-            return;
-        }
-        let group = SystemUsers::read()
-            .ok()
-            .and_then(|users| Some(users.group(&group)?.gid));
-        let written = match group {
-            Some(gid) => shared_credentials::write(&shared, gid, &login),
-            None => Err(std::io::Error::other("the group does not exist")),
-        };
-        if let Err(error) = written {
-            self.tell_problem(format!(
-                "the shared credential file was not written: {error}"
-            ));
-        }
-    }
-
-    /// Somebody wrote into the shared credential file, through his link.
-    fn look_at_shared(&mut self) {
-        let account = self.state.default_account.clone();
-        let shared = self.state.settings.shared_directory.clone();
-        if let Some(document) = shared_credentials::read(&shared) {
-            let user = self.state.settings.group.clone();
-            // Through a link nobody signs in: it is a renewal.
-            let unknown = Told::Settled(model::Identity::default());
-            drop(self.consider(&user, &account, &document, &unknown, ""));
-        }
-        self.publish_shared(&account);
-    }
-
     fn note_changes(&mut self) {
         let now = Instant::now();
         for change in self.changes.drain() {
@@ -432,7 +396,7 @@ impl Keeper {
                 Change::State => self.reload(),
                 Change::Vault => self.vault_changed = true,
                 Change::Users => self.find_users(),
-                Change::SharedCredentials => self.look_at_shared(),
+                Change::SharedCredentials => self.keep_shared(),
                 Change::Anything => {
                     self.vault_changed = true;
                     self.reload();
@@ -490,65 +454,6 @@ impl Keeper {
                     reason: failure.reason,
                 }),
             }
-        }
-    }
-
-    fn answer_calls(&mut self) {
-        let calls = self.callers.listen_to_all();
-        if calls.iter().any(|call| call.request == Request::Key) {
-            // The number of who asks may have become another user's a moment ago.
-            self.note_changes();
-        }
-        for call in calls {
-            let answer = match (call.request, call.uid) {
-                (Request::Key, uid) => {
-                    serde_json::to_string(&self.key_for(uid)).expect("two strings serialise")
-                }
-                (_, uid) if uid != 0 => "{\"refused\":\"for root alone\"}".to_owned(),
-                (Request::Status, _) => {
-                    serde_json::to_string(&self.status()).expect("plain data serialises")
-                }
-                (Request::Reload, _) => {
-                    self.reload();
-                    self.vault_changed = true;
-                    self.users.queue_all();
-                    "{\"done\":true}".to_owned()
-                }
-                (Request::Stop, _) => {
-                    self.stopping = true;
-                    "{\"done\":true}".to_owned()
-                }
-            };
-            call.answer(&answer);
-        }
-    }
-
-    /// The key of the managed user who has this number, and had it when he was set up.
-    fn key_for(&self, uid: u32) -> KeyAnswer {
-        let of_caller = |role: &Role| matches!(role, Role::Managed(record) if record.uid == uid);
-        let none = |reason: &str| KeyAnswer::None(reason.to_owned());
-        let mut users = self.users.by_name.values();
-        let Some(user) = users.find(|user| of_caller(&user.role) && user.owner.is_ok()) else {
-            return none("this user is not managed here");
-        };
-        match self.accounts.key(self.account_of(&user.role)) {
-            Some(key) => KeyAnswer::Key(key.expose().to_owned()),
-            None => none("no API key is assigned to this user"),
-        }
-    }
-
-    fn status(&self) -> KeeperStatus {
-        let troubles = self.users.by_name.iter();
-        let troubles = troubles
-            .filter_map(|(name, user)| Some((name.clone(), user.trouble.clone()?)))
-            .collect();
-        KeeperStatus {
-            pid: std::process::id(),
-            started_at: self.started_at,
-            users: self.users.by_name.len(),
-            troubles,
-            not_renewed: self.not_renewed.clone(),
-            waiting: self.users.busy(),
         }
     }
 

@@ -4,7 +4,21 @@ use crate::ShareError;
 use crate::home::Owner;
 use crate::name::{GroupName, UserName};
 use crate::state::ServerState;
-use crate::system_users::SystemUsers;
+use crate::system_users::{SystemUser, SystemUsers};
+
+/// Whom a process is to become that works for this user; `shared_gid`: the group whose files he may
+/// read.
+#[must_use]
+pub fn owner_of(user: &SystemUser, shared_gid: u32) -> Owner {
+    Owner {
+        name: user.name.clone(),
+        uid: user.uid,
+        gid: user.gid,
+        shared_gid,
+        home: user.home.clone(),
+        shell: user.shell.clone(),
+    }
+}
 
 /// Who a user is on this system, if he still is who he was when he was set up.
 ///
@@ -37,12 +51,9 @@ pub fn find_owner(
         .map_err(explain)?
         .ok_or_else(|| format!("the group {group} does not exist"))?
         .gid;
+    // What people call him here, also if another directory writes it differently.
     Ok(Owner {
         name: name.to_owned(),
-        uid,
-        gid: user.gid,
-        shared_gid,
-        home: user.home.clone(),
-        shell: user.shell.clone(),
+        ..owner_of(&user, shared_gid)
     })
 }

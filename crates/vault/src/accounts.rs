@@ -9,7 +9,6 @@ use crate::login::NewLogin;
 use crate::logins;
 use crate::record::{gone, select};
 use crate::sealer::Sealer;
-use crate::store::make_durable;
 use crate::{Account, Cause, Vault, VaultError, settings};
 
 /// An account to be added, or to take another one's place.
@@ -229,48 +228,15 @@ impl Vault {
             .map_err(|source| self.database_error(source))
     }
 
-    /// Removes an account with its history, bindings and default. Nothing is revoked at the vendor.
+    /// Removes an account with its history, bindings, launches and default. Nothing is revoked at the vendor.
     ///
     /// # Errors
     /// If the database cannot be written.
     pub fn remove(&self, id: &AccountId) -> Result<(), VaultError> {
-        self.write_plain(|transaction| {
-            for table in ["generations", "renewals", "bindings"] {
-                transaction.execute(
-                    &format!("DELETE FROM {table} WHERE account_id = ?1"),
-                    [id.as_str()],
-                )?;
-            }
-            settings::forget_account(transaction, id)?;
-            transaction
-                .execute("DELETE FROM accounts WHERE id = ?1", [id.as_str()])
-                .map(|_| ())
-        })
+        self.write_plain(|transaction| delete_everything(transaction, id))
     }
 
-    /// Notes that the account was launched now. Not durable: a power failure may lose the note,
-    /// and a launch does not wait for the disk. A vault that cannot be written is left as it is.
-    pub fn touch(&self, id: &AccountId) {
-        let note = || -> rusqlite::Result<()> {
-            let connection = self.connection();
-            connection.busy_timeout(std::time::Duration::from_millis(50))?;
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
-            let statement = "UPDATE accounts SET last_used = datetime('now') WHERE id = ?1";
-            connection.execute(statement, [id.as_str()]).map(|_| ())
-        };
-        drop(note());
-        // What is written after it is durable again.
-        drop(make_durable(self.connection()));
-    }
-
-    /// Takes [`Vault::touch`] back: `before` is the account as it was read before that.
-    pub fn restore_last_used(&self, before: &Account) {
-        let statement = "UPDATE accounts SET last_used = ?2 WHERE id = ?1";
-        let values = params![before.id.as_str(), before.last_used];
-        drop(self.connection().execute(statement, values));
-    }
-
-    fn taken(&self, error: TakenError) -> VaultError {
+    pub(crate) fn taken(&self, error: TakenError) -> VaultError {
         match error {
             TakenError::Taken(name) => VaultError::Exists(name),
             TakenError::Database(source) => self.database_error(source),
@@ -278,12 +244,23 @@ impl Vault {
     }
 }
 
+pub(crate) fn delete_everything(connection: &Connection, id: &AccountId) -> rusqlite::Result<()> {
+    for table in ["generations", "renewals", "bindings", "launches"] {
+        let statement = format!("DELETE FROM {table} WHERE account_id = ?1");
+        connection.execute(&statement, [id.as_str()])?;
+    }
+    settings::forget_account(connection, id)?;
+    connection
+        .execute("DELETE FROM accounts WHERE id = ?1", [id.as_str()])
+        .map(drop)
+}
+
 pub(crate) enum TakenError {
     Taken(String),
     Database(rusqlite::Error),
 }
 
-fn refuse_taken(
+pub(crate) fn refuse_taken(
     connection: &Connection,
     name: &str,
     but: Option<&AccountId>,

@@ -107,6 +107,9 @@ pub enum VaultError {
     /// Somebody else changed the account in between.
     #[error("{0:?} was changed by another process in the meantime")]
     Changed(String),
+    /// A key for a login, or tokens for an account with a key.
+    #[error("{0:?} is an account of the other kind: key or login")]
+    OtherKind(String),
     /// An encrypted export that cannot be made or opened.
     #[error("the encrypted file: {0}")]
     Age(String),

@@ -72,7 +72,8 @@ fn rename(mut entry: ImportEntry, taken: &mut HashSet<String>) -> ImportAction {
     ImportAction::Rename { from, entry }
 }
 
-fn numbered(name: &AccountName, number: u64) -> AccountName {
+/// The name with a number, shortened where it would be too long.
+pub(crate) fn numbered(name: &AccountName, number: u64) -> AccountName {
     let suffix = format!("-{number}");
     let stem: String = name
         .as_str()

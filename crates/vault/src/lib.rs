@@ -7,6 +7,7 @@
 mod accounts;
 mod age_file;
 mod bindings;
+mod change;
 mod clock;
 mod columns;
 pub mod durable;
@@ -17,13 +18,16 @@ mod import_plan;
 mod key;
 mod key_file;
 mod keyring;
+mod launches;
 mod login;
 mod logins;
 mod paths;
 mod record;
+mod removed;
 mod rescue;
 mod rotate;
 mod schema;
+mod sealed_settings;
 mod sealer;
 mod settings;
 mod store;
@@ -33,6 +37,7 @@ pub use age_file::{
     AgeLock, AgeUnlock, is_age_file, needs_passphrase, open_age_file, seal_age_file,
 };
 pub use bindings::Binding;
+pub use change::{AccountChange, TokenChange};
 pub use error::VaultError;
 pub use exchange::{
     EXPORT_LIMIT, EntryError, ImportEntry, ImportError, export_accounts, export_json,
@@ -42,9 +47,11 @@ pub use history::Generation;
 pub use import_plan::{ConflictPolicy, ImportAction, plan_import};
 pub use key::{KeyId, VaultKey};
 pub use key_file::Protection;
+pub use launches::DayOfLaunches;
 pub use login::{Attempt, Cause, NewLogin};
 pub use logins::PendingRenewal;
 pub use paths::VaultPaths;
 pub use record::{Account, Credential, Unsealed};
+pub use removed::RemovedAccount;
 pub use rescue::Rescue;
 pub use store::{NoPassphrase, Unlock, Vault};

@@ -48,7 +48,7 @@ pub struct Account {
 }
 
 /// The sealed columns, unopened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct SealedParts {
     api_key: String,
     access_token: String,
@@ -152,6 +152,17 @@ impl Account {
             lifetime: self.lifetime,
             state: self.state.clone(),
         }
+    }
+
+    /// Whether what [`Vault::unseal`] gives is the same for both: nothing of it has to be opened
+    /// again.
+    #[must_use]
+    pub fn opens_as(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.name == other.name
+            && self.auth_type == other.auth_type
+            && self.expires_at == other.expires_at
+            && self.sealed == other.sealed
     }
 
     /// Whether the refresh token on record is sealed as `sealed`: whether another program wrote

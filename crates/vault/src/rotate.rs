@@ -13,7 +13,7 @@ use crate::sealer::Sealer;
 use crate::{Protection, Vault, VaultError, VaultKey, columns, keyring, schema, settings};
 
 /// Every sealed column there is.
-const SEALED: [(&str, &[&str]); 2] = [
+const SEALED: [(&str, &[&str]); 3] = [
     (
         "accounts",
         &[
@@ -29,6 +29,7 @@ const SEALED: [(&str, &[&str]); 2] = [
         "generations",
         &["access_token_enc", "refresh_token_enc", "document_enc"],
     ),
+    ("sealed_settings", &["value_enc"]),
 ];
 
 impl Vault {

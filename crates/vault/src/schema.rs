@@ -12,7 +12,7 @@ use crate::VaultError;
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The layout that this program writes, in `PRAGMA user_version`. The Python program leaves 0.
-pub(crate) const LAYOUT: i64 = 1;
+pub(crate) const LAYOUT: i64 = 2;
 
 /// The Python program's tables, as it makes them: a database of ours opens there.
 const SHARED_TABLES: &str = "
@@ -70,6 +70,16 @@ const OUR_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS bindings (
         directory BLOB PRIMARY KEY,
         account_id TEXT NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS sealed_settings (
+        name TEXT PRIMARY KEY,
+        value_enc TEXT NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS launches (
+        day TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (day, account_id)
     );
 ";
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Secret;
@@ -24,7 +24,7 @@ const LONGEST_LOG: u64 = 256 * 1024;
 const AUTOMATIC_PAGES: i64 = 256;
 
 /// Who can be asked for the passphrase that wraps the vault's key.
-pub trait Unlock {
+pub trait Unlock: Send {
     /// The passphrase. Called only if the key is wrapped, once per opened vault, and again if it
     /// was changed meanwhile.
     ///
@@ -47,11 +47,13 @@ pub struct Vault {
     paths: VaultPaths,
     connection: Connection,
     unlock: RefCell<Box<dyn Unlock>>,
-    sealer: RefCell<Option<Rc<Sealer>>>,
+    sealer: RefCell<Option<Arc<Sealer>>>,
     /// A passphrase once given, for when the key changes under an open vault.
     passphrase: RefCell<Option<Secret>>,
     /// Whether this vault holds the lock on the key: locks of one process block each other.
     holds_key_lock: Cell<bool>,
+    /// Whether the last launch was noted, and so can be taken back.
+    counted_launch: Cell<bool>,
 }
 
 impl Vault {
@@ -80,6 +82,7 @@ impl Vault {
             sealer: RefCell::new(None),
             passphrase: RefCell::new(None),
             holds_key_lock: Cell::new(false),
+            counted_launch: Cell::new(false),
         };
         vault.recover_rescued();
         Ok(vault)
@@ -120,7 +123,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::KeyWrong`] if it is not the one in force.
     pub fn unlock_with(&self, key: &VaultKey) -> Result<(), VaultError> {
-        let sealer = Rc::new(Sealer::new(key));
+        let sealer = Arc::new(Sealer::new(key));
         if self.is_outdated(&sealer) {
             return Err(VaultError::KeyWrong(self.paths.key()));
         }
@@ -138,6 +141,19 @@ impl Vault {
         self.unlocked_key(&self.key_file_in_force()?)
     }
 
+    /// A number that is another one whenever anybody but this opened vault has changed the
+    /// database since it was last asked (SQLite's `data_version`). Takes microseconds.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn data_version(&self) -> Result<i64, VaultError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached("PRAGMA data_version")?;
+            statement.query_row([], |row| row.get(0))
+        };
+        read().map_err(|source| self.database_error(source))
+    }
+
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -147,19 +163,19 @@ impl Vault {
     }
 
     /// The sealer of the key that is in force, unlocked at its first use.
-    pub(crate) fn sealer(&self) -> Result<Rc<Sealer>, VaultError> {
+    pub(crate) fn sealer(&self) -> Result<Arc<Sealer>, VaultError> {
         if let Some(sealer) = self.sealer.borrow().as_ref() {
-            return Ok(Rc::clone(sealer));
+            return Ok(Arc::clone(sealer));
         }
         let key_file = self.key_file_in_force()?;
-        let sealer = Rc::new(Sealer::new(&self.unlocked_key(&key_file)?));
+        let sealer = Arc::new(Sealer::new(&self.unlocked_key(&key_file)?));
         self.check_sealer(&sealer)?;
-        *self.sealer.borrow_mut() = Some(Rc::clone(&sealer));
+        *self.sealer.borrow_mut() = Some(Arc::clone(&sealer));
         Ok(sealer)
     }
 
     pub(crate) fn set_sealer(&self, sealer: Sealer) {
-        *self.sealer.borrow_mut() = Some(Rc::new(sealer));
+        *self.sealer.borrow_mut() = Some(Arc::new(sealer));
     }
 
     /// Forgets the unlocked key: the next use reads the key file again.
@@ -373,6 +389,14 @@ impl Vault {
 
     pub(crate) fn set_holds_key_lock(&self, holds: bool) {
         self.holds_key_lock.set(holds);
+    }
+
+    pub(crate) fn counted_launch(&self) -> bool {
+        self.counted_launch.get()
+    }
+
+    pub(crate) fn set_counted_launch(&self, counted: bool) {
+        self.counted_launch.set(counted);
     }
 
     /// A database of the Python program names no key: then one sealed value must open.

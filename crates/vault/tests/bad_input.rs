@@ -552,9 +552,9 @@ fn what_is_no_database_of_ours() {
     drop(fs::remove_file(paths.database()));
     drop(fill_vault(&paths));
     let connection = Connection::open(paths.database()).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     drop(connection);
-    assert_told!(open(&paths), VaultError::TooNew { found: 2, .. });
+    assert_told!(open(&paths), VaultError::TooNew { found: 3, .. });
     // Cut to nothing: the key tells that there was more.
     replace_database(&paths, b"");
     assert_told!(open(&paths), VaultError::Corrupt(_));

@@ -5,17 +5,18 @@ use std::fs;
 use end_to_end::server::{Server, VAULT};
 use end_to_end::{HOURS_8, LIMIT};
 use testkit::documents::now_ms;
+use testkit::token_book::IssuedLogin;
 use testkit::{Mode, Process, Ran, skip, wait_until};
 
 const USERS: [&str; 3] = ["anna", "bert", "carol"];
 
-fn stop_the_keeper(server: &Server) {
+pub(crate) fn stop_the_keeper(server: &Server) {
     let pid = server.status()["keeper"]["pid"].to_string();
     drop(server.host.run(&["kill", "-KILL", &pid]).success());
 }
 
 /// Gives the vault another state of the shared login, with `left_ms` milliseconds left.
-fn sign_in(server: &Server, left_ms: u64) {
+pub(crate) fn sign_in(server: &Server, left_ms: u64) -> IssuedLogin {
     let login = server.tokens.issue("shared");
     let document = login.credentials_expiring_at(now_ms() + left_ms);
     server
@@ -31,6 +32,7 @@ fn sign_in(server: &Server, left_ms: u64) {
         "/root/captured.json",
     ]);
     drop(Ran::of(command).success());
+    login
 }
 
 #[track_caller]
@@ -107,7 +109,7 @@ fn the_disk_is_full_when_a_renewal_is_due() {
     stop_the_keeper(&server);
     // Ten minutes are less than the time before the end at which it is renewed.
     server.tokens.set_mode(Mode::Status(500, "{}".to_owned()));
-    sign_in(&server, 10 * 60 * 1000);
+    let _ = sign_in(&server, 10 * 60 * 1000);
     server.tokens.set_mode(Mode::Normal);
     let requests = server.tokens.request_count();
     let fill = "head -c 16M /dev/zero > /var/lib/claude-share/fill 2> /dev/null; test -s /var/lib/claude-share/fill";
@@ -204,7 +206,7 @@ fn the_token_server_is_away() {
     for mode in [Mode::Status(500, "{}".to_owned()), Mode::DropConnection] {
         let requests = server.tokens.request_count();
         server.tokens.set_mode(mode);
-        sign_in(&server, 10 * 60 * 1000);
+        let _ = sign_in(&server, 10 * 60 * 1000);
         server.tokens.wait_for_requests(requests + 1);
         wait_for_care(&server, &["default: not renewed", "next try"]);
         eprintln!("{}", server.run(&["server", "status"]).stdout);

@@ -10,6 +10,7 @@
 
 mod damage;
 mod healing;
+mod hour;
 mod keeper_killed;
 mod machine;
 mod merging;

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::options::Options;
 use super::provision::Provisions;
 use super::report::{Report, Verdict};
-use super::{layers, traces};
+use super::{layers, page, traces};
 use crate::Result;
 use crate::process::{self, Echo};
 use crate::workspace::Workspace;
@@ -29,6 +29,9 @@ pub(crate) fn run(
     check("layers", &|| settled(layers::check(workspace)));
     check("traces", &|| settled(traces::check(workspace)));
     check("shellcheck", &|| settled(shellcheck(workspace, provisions)));
+    for (name, work) in page::CHECKS {
+        check(name, &|| work(workspace, provisions));
+    }
     check("clippy", &|| {
         cargo(
             "clippy",
@@ -54,7 +57,7 @@ fn settled(verdict: Result<Verdict>) -> Verdict {
     verdict.unwrap_or_else(|error| Verdict::Failed(error.to_string()))
 }
 
-fn succeeded(workspace: &Workspace, name: &str, command: &mut Command) -> Verdict {
+pub(super) fn succeeded(workspace: &Workspace, name: &str, command: &mut Command) -> Verdict {
     let finished = process::run(command, &workspace.log(name), Echo::Silent);
     if finished.succeeded {
         Verdict::Passed(String::new())

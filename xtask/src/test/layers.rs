@@ -9,11 +9,12 @@ use crate::Result;
 use crate::workspace::Workspace;
 
 /// The crates from the bottom up: each may depend on those of lower levels and on none of its own.
-const LEVELS: [&[&str]; 5] = [
+const LEVELS: [&[&str]; 6] = [
     &["model"],
     &["vault"],
     &["renew", "terminal", "live"],
-    &["launch", "share", "dashboard", "publish", "mount"],
+    &["launch", "share", "publish", "mount"],
+    &["dashboard"],
     &["cli"],
 ];
 

@@ -1,6 +1,7 @@
 //! Installs what the tests need and is not there, saying each thing; what cannot be had becomes a reason to skip.
 
 mod busybox;
+mod python;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use super::environment;
 use super::options::{Options, Part};
+use super::page;
 use super::report::{Report, Verdict};
 use crate::process::{self, Echo, Finished};
 use crate::workspace::Workspace;
@@ -19,13 +21,16 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 22] = [
+const PROGRAMS: [(&str, &str); 24] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("python3", "python3"),
     ("c++", "g++"),
     ("npm", "npm"),
+    ("node", "nodejs"),
+    // The browser that the page's tests drive.
+    ("chromium", "chromium"),
     ("strace", "strace"),
     ("faketime", "faketime"),
     ("zsh", "zsh"),
@@ -51,9 +56,6 @@ const SSH_SERVER: &str = "openssh-server";
 /// While this is there and refuses, installing a service's package does not start the service.
 const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// The Python package that reads what the product seals, as an independent witness.
-const CRYPTOGRAPHY: &str = "cryptography";
-
 /// What is there for the run and what is not.
 #[derive(Debug, Default)]
 pub(crate) struct Provisions {
@@ -62,12 +64,18 @@ pub(crate) struct Provisions {
     real_client: Option<PathBuf>,
     python_path: Option<PathBuf>,
     busybox: Option<PathBuf>,
+    page_modules: Option<PathBuf>,
 }
 
 impl Provisions {
     /// Why `name` is not there; `None` if it is.
     pub(crate) fn missing(&self, name: &str) -> Option<&str> {
         self.missing.get(name).map(String::as_str)
+    }
+
+    /// Where npm put what the page is checked and tested with; `None` if it did not.
+    pub(crate) fn page_modules(&self) -> Option<&Path> {
+        self.page_modules.as_deref()
     }
 
     /// Tells the tests where to find what was installed for them. Called after [`environment::isolate`].
@@ -84,12 +92,21 @@ impl Provisions {
         if let Some(path) = &self.python_path {
             command.env("CLAUDE_ACCOUNTS_TEST_PYTHONPATH", path);
         }
+        if let Some(modules) = &self.page_modules {
+            command.env("CLAUDE_ACCOUNTS_TEST_WEB_MODULES", modules);
+        }
+        if let Some(browser) = process::which("chromium") {
+            command.env("CLAUDE_ACCOUNTS_TEST_CHROMIUM", browser);
+        }
     }
 
     /// Counts as skipped what is missing and has no check of its own that would say so.
     pub(crate) fn report(&self, report: &mut Report) {
         for (name, reason) in &self.missing {
-            if !matches!(*name, "shellcheck" | "cargo-deny" | "cargo-fuzz" | "c++") {
+            if !matches!(
+                *name,
+                "shellcheck" | "cargo-deny" | "cargo-fuzz" | "c++" | page::MODULES
+            ) {
                 report.add(
                     &format!("install {name}"),
                     Verdict::Skipped(reason.clone()),
@@ -106,7 +123,18 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
     let (checks, tests) = (options.runs(Part::Checks), options.runs(Part::Tests));
     debian_packages(workspace, options, &mut provisions);
     if tests && provisions.missing("python3").is_none() {
-        python_package(workspace, &mut provisions);
+        python::packages(workspace, &mut provisions);
+    }
+    if checks || tests {
+        match page::install(
+            workspace,
+            provisions.missing("npm").or(provisions.missing("node")),
+        ) {
+            Ok(modules) => provisions.page_modules = modules,
+            Err(reason) => {
+                provisions.missing.insert(page::MODULES, reason);
+            }
+        }
     }
     if checks && !options.quick {
         cargo_tool(workspace, "deny", "cargo-deny", &mut provisions);
@@ -131,6 +159,7 @@ fn is_needed(program: &str, options: &Options) -> bool {
     match program {
         "shellcheck" => options.runs(Part::Checks),
         "c++" => options.runs(Part::Fuzz),
+        "npm" | "node" => options.runs(Part::Checks) || options.runs(Part::Tests),
         _ => options.runs(Part::Tests),
     }
 }
@@ -146,7 +175,7 @@ fn debian_packages(workspace: &Workspace, options: &Options, provisions: &mut Pr
     // Debian's package serves only Debian's Python; another one in PATH gets it from pip.
     let python = process::which("python3");
     let python_is_debians = python.is_none_or(|python| environment::is_system_program(&python));
-    if options.runs(Part::Tests) && python_is_debians && !has_cryptography(workspace, None) {
+    if options.runs(Part::Tests) && python_is_debians && !python::has_cryptography(workspace) {
         packages.push("python3-cryptography");
     }
     if packages.is_empty() {
@@ -239,42 +268,6 @@ impl Drop for NoServices {
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output();
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-/// Gets the Python package by pip where the first Python in PATH still lacks it.
-fn python_package(workspace: &Workspace, provisions: &mut Provisions) {
-    if has_cryptography(workspace, None) {
-        return;
-    }
-    let directory = workspace.target.join("python");
-    if !has_cryptography(workspace, Some(&directory)) {
-        println!(
-            "installing the Python package {CRYPTOGRAPHY} into {}",
-            directory.display()
-        );
-        let mut pip = workspace.command(
-            "python3",
-            &["-m", "pip", "install", "--quiet", CRYPTOGRAPHY, "--target"],
-        );
-        let finished = process::run(pip.arg(&directory), &workspace.log("pip"), Echo::Silent);
-        if !has_cryptography(workspace, Some(&directory)) {
-            provisions
-                .missing
-                .insert(CRYPTOGRAPHY, failure("pip", &finished));
-            return;
-        }
-    }
-    provisions.python_path = Some(directory);
-}
-
-/// Whether the tests' Python has the package. Asked in the tests' environment: the caller's may have more.
-fn has_cryptography(workspace: &Workspace, path: Option<&PathBuf>) -> bool {
-    let mut python = workspace.command("python3", &["-c", "import cryptography.fernet"]);
-    environment::isolate(&mut python, workspace);
-    if let Some(path) = path {
-        python.env("PYTHONPATH", path);
-    }
-    process::succeeds(&mut python)
 }
 
 /// Installs the cargo subcommand `verb` from `package` where it is missing.

@@ -1,48 +1,14 @@
 //! What is told about an account: one form for `list` and `status`, for people and for programs.
 
-use model::{
-    CredentialDocument, Decision, Identity, LoginState, RENEWAL_MARGIN, Timestamp, decide,
-};
+pub(crate) use launch::readiness::State;
+use launch::readiness::{Held, Readiness, judge};
+use model::{CredentialDocument, Identity, Timestamp};
 use serde_json::{Value, json};
-use vault::{Account, Binding, Credential, Unsealed, Vault, VaultError};
+use vault::{Account, Binding, Unsealed, Vault, VaultError};
 
 use crate::error::CliError;
 use crate::table::NOTHING;
 use crate::time;
-
-/// Whether an account can be launched, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Ok,
-    Expired,
-    SignInAgain,
-    NoCredential,
-    Damaged,
-}
-
-impl State {
-    /// For programs.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Expired => "expired",
-            Self::SignInAgain => "sign_in_again",
-            Self::NoCredential => "no_credential",
-            Self::Damaged => "damaged",
-        }
-    }
-
-    /// For people.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Expired => "expired",
-            Self::SignInAgain => "sign in again",
-            Self::NoCredential => "no credential",
-            Self::Damaged => "damaged",
-        }
-    }
-}
 
 /// All that is told about one account. Holds no secret but masked.
 #[derive(Clone, Debug)]
@@ -89,18 +55,15 @@ impl AccountReport {
         account: Account,
         around: &Surroundings,
     ) -> Result<Self, CliError> {
-        let (unsealed, damage) = match vault.unseal(&account) {
-            Ok(unsealed) => (Some(unsealed), None),
-            Err(VaultError::Damaged { part, .. }) => (None, Some(part)),
+        let (unsealed, held) = match vault.unseal(&account) {
+            Ok(unsealed) => {
+                let held = Held::of(&unsealed);
+                (Some(unsealed), held)
+            }
+            Err(VaultError::Damaged { part, .. }) => (None, Held::Damaged(part)),
             Err(error) => return Err(error.into()),
         };
-        let (state, reason) = match damage {
-            Some(part) => (
-                State::Damaged,
-                format!("its {part} cannot be opened with the vault's key"),
-            ),
-            None => judge(&account, unsealed.as_ref(), around.now),
-        };
+        let Readiness { state, reason } = judge(held, &account.login_facts(), around.now);
         let bound = around
             .bindings
             .iter()
@@ -197,35 +160,4 @@ fn variable_names(unsealed: Unsealed) -> Vec<String> {
         .into_iter()
         .map(|(name, _)| name)
         .collect()
-}
-
-fn judge(account: &Account, unsealed: Option<&Unsealed>, now: Timestamp) -> (State, String) {
-    match unsealed.map(|opened| &opened.credential) {
-        Some(Credential::ApiKey(_)) => (State::Ok, String::new()),
-        Some(Credential::Login(_)) => judge_login(account, now),
-        None | Some(Credential::None) => judge_missing(account),
-    }
-}
-
-fn judge_missing(account: &Account) -> (State, String) {
-    match &account.state {
-        LoginState::SignInAgain { reason } => (State::SignInAgain, reason.clone()),
-        LoginState::Alive => (State::NoCredential, "nobody has signed in yet".to_owned()),
-    }
-}
-
-fn judge_login(account: &Account, now: Timestamp) -> (State, String) {
-    let facts = account.login_facts();
-    let expired = !facts.has_access_token || facts.expires_at.is_some_and(|at| at <= now);
-    let explained = |text: &str| (State::Expired, text.to_owned());
-    match decide(&facts, now, RENEWAL_MARGIN) {
-        Decision::SignInAgain { .. } | Decision::NeverSignedIn => judge_missing(account),
-        Decision::Renew(_) if expired => explained("it is renewed when it is launched"),
-        Decision::CannotRenew { expired: true } => {
-            explained("there is no refresh token to renew it with")
-        }
-        Decision::Fresh | Decision::Renew(_) | Decision::CannotRenew { .. } => {
-            (State::Ok, String::new())
-        }
-    }
 }

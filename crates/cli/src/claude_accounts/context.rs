@@ -1,10 +1,11 @@
 //! What every verb works with.
 
+use std::cell::OnceCell;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use model::{AccountId, printable};
-use vault::{Account, Vault, VaultError, VaultPaths};
+use vault::{Account, Vault, VaultError, VaultKey, VaultPaths};
 
 use super::GlobalArgs;
 use crate::environment::{Environment, Variable};
@@ -13,12 +14,14 @@ use crate::output::Output;
 use crate::prompt::Prompt;
 
 /// The environment, the output, the questions, and where the vault is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) environment: Environment,
     pub(crate) output: Output,
     pub(crate) prompt: Prompt,
     vault: Option<PathBuf>,
+    /// What [`Prompt::given_key`] gave: it can be read only once.
+    given_key: OnceCell<Option<VaultKey>>,
 }
 
 impl Context {
@@ -28,6 +31,7 @@ impl Context {
             output: Output::new(&environment, global.quiet),
             prompt: Prompt::new(&environment, global.no_input),
             vault: global.vault.clone(),
+            given_key: OnceCell::new(),
             environment,
         }
     }
@@ -94,7 +98,7 @@ impl Context {
         let paths = self.paths()?;
         match Vault::open(&paths, Box::new(self.prompt.clone())) {
             Err(VaultError::NoVault(_)) => refuse_hidden(&paths).map(|()| None),
-            opened => Ok(Some(opened?)),
+            opened => Ok(Some(self.unlocked(opened?)?)),
         }
     }
 
@@ -103,10 +107,35 @@ impl Context {
     /// # Errors
     /// What is wrong with the one that is there, or why none can be made.
     pub(crate) fn open_or_create_vault(&self) -> Result<Vault, CliError> {
-        Ok(Vault::open_or_create(
-            &self.paths()?,
-            Box::new(self.prompt.clone()),
-        )?)
+        let vault = Vault::open_or_create(&self.paths()?, Box::new(self.prompt.clone()))?;
+        self.unlocked(vault)
+    }
+
+    fn unlocked(&self, vault: Vault) -> Result<Vault, CliError> {
+        if let Some(key) = self.given_key()? {
+            vault.unlock_with(key)?;
+        }
+        Ok(vault)
+    }
+
+    /// The key that this program was handed, if it was.
+    fn given_key(&self) -> Result<Option<&VaultKey>, CliError> {
+        if let Some(known) = self.given_key.get() {
+            return Ok(known.as_ref());
+        }
+        let given = self.prompt.given_key()?;
+        Ok(self.given_key.get_or_init(|| given).as_ref())
+    }
+
+    /// The key of a vault that a passphrase protects, to hand it on.
+    ///
+    /// # Errors
+    /// As [`Vault::expose_key`].
+    pub(crate) fn exposed_key(&self, vault: &Vault) -> Result<VaultKey, CliError> {
+        match self.given_key()? {
+            Some(key) => Ok(key.clone()),
+            None => Ok(vault.expose_key()?),
+        }
     }
 
     /// The account that is meant by `name`: its name, in any case, or its name as a table shows it

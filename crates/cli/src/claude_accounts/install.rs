@@ -78,6 +78,11 @@ impl Directories {
         })
     }
 
+    /// Home, `~/.config`, and where `.zshrc` is.
+    pub(crate) fn into_parts(self) -> (PathBuf, PathBuf, PathBuf) {
+        (self.home, self.config_home, self.zsh_directory)
+    }
+
     pub(crate) fn files<'this>(&'this self, context: &Context) -> ShellFiles<'this> {
         ShellFiles {
             home: &self.home,

@@ -215,7 +215,7 @@ fn read_key() -> Result<VaultKey, CliError> {
 fn unlocked_key(context: &Context) -> Result<Option<VaultKey>, CliError> {
     let vault = context.open_vault()?;
     match vault.protection()? {
-        Protection::Passphrase => Ok(Some(vault.expose_key()?)),
+        Protection::Passphrase => Ok(Some(context.exposed_key(&vault)?)),
         Protection::File | Protection::Keyring => Ok(None),
     }
 }
@@ -252,7 +252,7 @@ pub(crate) fn ensure_running(context: &Context, vault: &Vault) -> Result<(), Cli
         return Ok(());
     }
     let key = match vault.protection()? {
-        Protection::Passphrase => Some(vault.expose_key()?),
+        Protection::Passphrase => Some(context.exposed_key(vault)?),
         Protection::File | Protection::Keyring => None,
     };
     // It starts the keeper and ends, so that the client does not become the keeper's parent.

@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use model::AccountId;
 use vault::{Credential, Vault};
 
 use super::context::Context;
@@ -18,6 +19,9 @@ use crate::error::CliError;
 pub(crate) struct LaunchArgs {
     /// The account
     name: Option<String>,
+    /// The account by its identifier, whatever its name: for the dashboard
+    #[arg(long, value_name = "ID", hide = true, conflicts_with = "name")]
+    id: Option<String>,
     /// How the credential of a login reaches the client
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     inject: Inject,
@@ -31,9 +35,10 @@ pub(crate) struct LaunchArgs {
 
 pub(crate) fn run(args: &LaunchArgs, context: &Context) -> Result<(), CliError> {
     let vault = context.open_vault()?;
-    let account = match &args.name {
-        Some(name) => context.account(&vault, name)?,
-        None => select_for_launch(&vault, &current_directory()?)?.0,
+    let account = match (&args.id, &args.name) {
+        (Some(id), _) => vault.get(&AccountId::from_stored(id))?,
+        (None, Some(name)) => context.account(&vault, name)?,
+        (None, None) => select_for_launch(&vault, &current_directory()?)?.0,
     };
     let client = services::client(context, args.claude.as_deref())?;
     let kind = match (account.auth_type, args.inject) {

@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use model::{AccountName, AuthType, CredentialDocument, Identity};
+use model::{AccountId, AccountName, AuthType, CredentialDocument, Identity};
 use renew::{ClientFiles, ClientLogin, Lease, read_login};
-use vault::{Account, Cause, NewAccount, NewLogin, Vault};
+use vault::{Account, Cause, NewAccount, NewLogin, Vault, VaultError};
 
 use super::context::Context;
 use super::found_login::FoundLogin;
@@ -18,7 +18,11 @@ use crate::time;
 #[derive(clap::Args)]
 pub(crate) struct LoginArgs {
     /// The account
-    name: String,
+    #[arg(required_unless_present = "id")]
+    name: Option<String>,
+    /// The account by its identifier, whatever its name: for the dashboard
+    #[arg(long, value_name = "ID", hide = true, conflicts_with = "name")]
+    id: Option<String>,
     /// Take the login from FILE, or from ~/.claude/.credentials.json, without asking
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     capture: Option<Option<PathBuf>>,
@@ -30,6 +34,14 @@ pub(crate) struct LoginArgs {
     claude: Option<PathBuf>,
 }
 
+/// Which account is meant.
+enum Meant<'args> {
+    /// One that is perhaps still to be made.
+    Name(&'args str),
+    /// One that is there.
+    Id(AccountId),
+}
+
 enum Source {
     ClientFile,
     File(PathBuf),
@@ -37,7 +49,11 @@ enum Source {
 }
 
 pub(crate) fn run(args: &LoginArgs, context: &Context) -> Result<(), CliError> {
-    refuse_name(context, &args.name)?;
+    let meant = match (&args.id, &args.name) {
+        (Some(id), _) => Meant::Id(AccountId::from_stored(id)),
+        (None, name) => Meant::Name(name.as_deref().unwrap_or_default()),
+    };
+    refuse(context, &meant)?;
     let files = services::client_files(context, &services::runtime(context)?)?;
     let found = match source(args, context, &files)? {
         Source::ClientFile => capture_from_client(&files)?,
@@ -48,26 +64,41 @@ pub(crate) fn run(args: &LoginArgs, context: &Context) -> Result<(), CliError> {
     };
     // Only now: a sign-in that did not happen leaves no empty vault.
     let vault = context.open_or_create_vault()?;
-    match existing(context, &vault, &args.name)? {
-        Some(account) => {
+    let existing = existing(context, &vault, &meant)?;
+    match (existing, meant) {
+        (Some(account), _) => {
             warn_of_other_identity(context, &vault, &account, &found.identity)?;
             replace(context, &vault, &account, found)
         }
-        None => add(context, &vault, &args.name, &found),
+        (None, Meant::Name(name)) => add(context, &vault, name, &found),
+        (None, Meant::Id(id)) => Err(VaultError::NotFound {
+            name: id.to_string(),
+            similar: None,
+        }
+        .into()),
     }
 }
 
-/// Before anybody signs in for a name that could not be used.
-fn refuse_name(context: &Context, name: &str) -> Result<(), CliError> {
-    match context.open_vault_if_any()? {
-        Some(vault) => existing(context, &vault, name).map(drop),
-        None => Ok(AccountName::parse(name).map(drop)?),
+/// Before anybody signs in for an account that could not be used.
+fn refuse(context: &Context, meant: &Meant<'_>) -> Result<(), CliError> {
+    match (context.open_vault_if_any()?, meant) {
+        (Some(vault), _) => existing(context, &vault, meant).map(drop),
+        (None, Meant::Name(name)) => Ok(AccountName::parse(name).map(drop)?),
+        (None, Meant::Id(_)) => context.open_vault().map(drop),
     }
 }
 
 /// The account, if it is there; checks the name of one that is to be made.
-fn existing(context: &Context, vault: &Vault, name: &str) -> Result<Option<Account>, CliError> {
-    match context.account(vault, name) {
+fn existing(
+    context: &Context,
+    vault: &Vault,
+    meant: &Meant<'_>,
+) -> Result<Option<Account>, CliError> {
+    let (found, name) = match meant {
+        Meant::Name(name) => (context.account(vault, name), Some(name)),
+        Meant::Id(id) => (vault.get(id).map_err(CliError::from), None),
+    };
+    match found {
         Ok(account) if account.auth_type == AuthType::ApiKey => Err(CliError::new(
             Kind::Conflict,
             format!(
@@ -77,11 +108,13 @@ fn existing(context: &Context, vault: &Vault, name: &str) -> Result<Option<Accou
             "Choose another name, or remove that account first.",
         )),
         Ok(account) => Ok(Some(account)),
-        Err(error) if error.kind == Kind::NotFound => {
-            AccountName::parse(name)?;
-            Ok(None)
-        }
-        Err(error) => Err(error),
+        Err(error) => match name {
+            Some(name) if error.kind == Kind::NotFound => {
+                AccountName::parse(name)?;
+                Ok(None)
+            }
+            _ => Err(error),
+        },
     }
 }
 

@@ -39,6 +39,7 @@ mod rename;
 mod renewal_note;
 mod restore;
 mod selection;
+mod serve;
 mod services;
 mod session;
 mod sign_in;
@@ -105,6 +106,7 @@ enum Command {
     Import(import::ImportArgs),
     Key(key::KeyArgs),
     Keeper(keeper::KeeperArgs),
+    Serve(serve::ServeArgs),
     Doctor(doctor::DoctorArgs),
     #[command(
         after_help = "For bash: claude-accounts completions bash > ~/.local/share/bash-completion/completions/claude-accounts"
@@ -139,6 +141,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<(), CliError> {
         Command::Import(args) => import::run(args, context),
         Command::Key(args) => key::run(args, context),
         Command::Keeper(args) => keeper::run(args, context),
+        Command::Serve(args) => serve::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Completions(args) => completions::run(args, self::command(), &context.output),
         Command::Man(args) => man::run(args, self::command(), &context.output),

@@ -6,7 +6,8 @@ use model::{CredentialDocument, Identity, LoginState};
 use vault::{Account, Cause, Credential, NewLogin, Vault};
 
 use crate::client_login::identity_in;
-use crate::{ClientFiles, Lease, RenewError, RuntimeDirectory, Session, SessionKind, session};
+use crate::session::{self, Publishing};
+use crate::{ClientFiles, Lease, RenewError, RuntimeDirectory, Session, SessionKind};
 
 /// What became of the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,9 @@ pub(crate) fn keep(
     let Some(lease) = Lease::try_acquire(vault.paths(), &id)? else {
         return Ok(Progress::Later);
     };
+    let Some(publishing) = Publishing::try_begin(runtime)? else {
+        return Ok(Progress::Later);
+    };
     let account = vault.get(&id)?;
     let kept = match self::place(vault, &account, &document)? {
         Place::Present => None,
@@ -71,12 +75,12 @@ pub(crate) fn keep(
     let unsealed = vault.unseal(&vault.get(&id)?)?;
     if let (true, Some(present)) = (kept != Some(Kept::InHistory), unsealed.login()) {
         // The client may have replaced it meanwhile: then it stays and is looked at again.
-        session.write_view_over(present, |there| {
+        session.write_view_over(&publishing, present, |there| {
             *there == document || session::may_be_replaced(there)
         })?;
-        session::publish(runtime, &id, present);
+        publishing.publish(runtime, vault, &id);
     }
-    drop(lease);
+    drop((publishing, lease));
     Ok(kept.map_or(Progress::Nothing, Progress::Kept))
 }
 

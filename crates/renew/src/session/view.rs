@@ -7,14 +7,13 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use model::{AccountId, CredentialDocument, DOCUMENT_LIMIT};
+use model::{CredentialDocument, DOCUMENT_LIMIT};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use vault::{VaultError, durable};
 use zeroize::Zeroizing;
 
-use super::{Session, rename};
-use crate::RuntimeDirectory;
+use super::{Publishing, Session, rename};
 
 impl Session {
     /// Reads the view as it is; `None` if it is missing or no view.
@@ -35,17 +34,27 @@ impl Session {
         })
     }
 
+    /// Writes the view of a session that nobody can find yet.
+    pub(super) fn write_first_view(&self, login: &CredentialDocument) -> Result<(), VaultError> {
+        durable::replace_volatile(&self.view(), &view_over(&[], login), 0o600)
+    }
+
     /// Replaces the view; what else the client keeps in that file (the tokens of MCP servers)
     /// stays, and so does a login that somebody has signed in to there. It need not survive a
     /// crash: it is made again from the vault.
-    pub(crate) fn write_view(&self, login: &CredentialDocument) -> Result<(), VaultError> {
-        self.write_view_over(login, may_be_replaced)
+    pub(crate) fn write_view(
+        &self,
+        publishing: &Publishing,
+        login: &CredentialDocument,
+    ) -> Result<(), VaultError> {
+        self.write_view_over(publishing, login, may_be_replaced)
     }
 
     /// The same over a login for which `may_go` holds. Whatever the client writes at the same
     /// moment is noticed: what was there is looked at once more after it was replaced.
     pub(crate) fn write_view_over(
         &self,
+        _publishing: &Publishing,
         login: &CredentialDocument,
         may_go: impl Fn(&CredentialDocument) -> bool,
     ) -> Result<(), VaultError> {
@@ -108,14 +117,18 @@ impl Session {
     }
 
     /// The same after putting right whatever keeps the view from being written.
-    pub(crate) fn mend_view(&self, login: &CredentialDocument) -> Result<(), VaultError> {
+    pub(crate) fn mend_view(
+        &self,
+        publishing: &Publishing,
+        login: &CredentialDocument,
+    ) -> Result<(), VaultError> {
         let directory = self.view_directory();
         // Through a link the write would hit whatever it points to.
         if !fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_dir()) {
             drop(fs::remove_file(&directory));
             make_view_directory(&directory)?;
         }
-        if self.write_view(login).is_ok() {
+        if self.write_view(publishing, login).is_ok() {
             return Ok(());
         }
         drop(fs::set_permissions(
@@ -125,22 +138,7 @@ impl Session {
         if fs::symlink_metadata(self.view()).is_ok_and(|metadata| metadata.is_dir()) {
             remove_any(&self.view());
         }
-        self.write_view(login)
-    }
-}
-
-/// Puts a login into every view of an account.
-pub(crate) fn publish(runtime: &RuntimeDirectory, account: &AccountId, login: &CredentialDocument) {
-    for session in Session::all(runtime) {
-        if &session.account() == account
-            && !session.shows(login)
-            && session
-                .read_view()
-                .is_none_or(|view| may_be_replaced(&view))
-        {
-            // The keeper tries again and tells.
-            drop(session.write_view(login));
-        }
+        self.write_view(publishing, login)
     }
 }
 
@@ -176,8 +174,8 @@ fn remove_any(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NewSession, SessionKind};
-    use model::{Secret, Timestamp};
+    use crate::{NewSession, RuntimeDirectory, SessionKind};
+    use model::{AccountId, Secret, Timestamp};
     use std::sync::atomic::{AtomicBool, Ordering};
     use vault::VaultPaths;
 
@@ -186,7 +184,7 @@ mod tests {
         CredentialDocument::from_tokens(&Secret::new(access), &Secret::new(refresh), end)
     }
 
-    fn session(directory: &Path) -> Session {
+    fn session(directory: &Path) -> (Session, Publishing) {
         let runtime = RuntimeDirectory::locate(None, &VaultPaths::new(directory));
         let id = AccountId::from_stored("acc_a");
         let first = login("sk-ant-oat01-FAKEfirst", "sk-ant-ort01-FAKEfirst");
@@ -194,15 +192,16 @@ mod tests {
         NewSession::create(&runtime, &id, kind, &first)
             .unwrap()
             .keep();
-        Session::all(&runtime).remove(0)
+        let publishing = Publishing::try_begin(&runtime).unwrap().unwrap();
+        (Session::all(&runtime).remove(0), publishing)
     }
 
     #[test]
     fn a_view_holds_no_refresh_token_and_nothing_is_left_beside_it() {
         let home = tempfile::tempdir().unwrap();
-        let session = session(home.path());
+        let (session, publishing) = session(home.path());
         let next = login("sk-ant-oat01-FAKEnext", "sk-ant-ort01-FAKEnext");
-        session.write_view(&next).unwrap();
+        session.write_view(&publishing, &next).unwrap();
         assert!(session.shows(&next));
         assert!(session.read_view().unwrap().refresh_token().is_empty());
         assert_eq!(fs::read_dir(session.view_directory()).unwrap().count(), 1);
@@ -212,7 +211,7 @@ mod tests {
     #[test]
     fn a_login_is_not_written_over() {
         let home = tempfile::tempdir().unwrap();
-        let session = session(home.path());
+        let (session, publishing) = session(home.path());
         let done = AtomicBool::new(false);
         let limit = Duration::from_secs(60);
         std::thread::scope(|scope| {
@@ -222,7 +221,8 @@ mod tests {
                         break;
                     }
                     let token = format!("sk-ant-oat01-FAKE{number}");
-                    session.write_view(&login(&token, "")).unwrap();
+                    let login = login(&token, "");
+                    session.write_view(&publishing, &login).unwrap();
                 }
             });
             let client = session.view_directory().join("by-the-client");

@@ -158,11 +158,15 @@ fn lock(home: &Directory) -> std::io::Result<bool> {
             return Ok(false);
         }
         let age = home.modified(LOCK).map(|at| now() - at);
-        if age.is_ok_and(|age| age > STALE_LOCK) {
+        // Our workers take turns in a home: whichever of them made it was killed.
+        let is_orphan = home.is_our_lock(LOCK);
+        if is_orphan || age.is_ok_and(|age| age > STALE_LOCK) {
             // What cannot be removed is no lock of a client's.
             home.remove_lock(LOCK);
         }
-        std::thread::sleep(Duration::from_millis(5));
+        if !is_orphan {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
     Ok(true)
 }

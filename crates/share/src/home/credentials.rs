@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::directory::{Directory, Entry, Fate, New, Replaced};
+use super::links::not_the_link;
 use super::wish::{Condition, CredentialsWish, Mended};
 
 /// Its name in `.claude`.
@@ -84,12 +85,8 @@ fn condition(entry: &Entry, uid: u32, content: &Content, wish: &CredentialsWish)
         },
         (CredentialsWish::Absent, Entry::Link(_)) => wrong("there is still a link"),
         (CredentialsWish::Absent, _) => Condition::Good,
-        (_, Entry::Missing) => wrong("is missing"),
         (CredentialsWish::Link(target), Entry::Link(found)) if found == target => Condition::Good,
-        (_, Entry::Link(_)) => wrong("is a link to elsewhere"),
-        (_, Entry::Directory) => wrong("is a directory"),
-        (_, Entry::Other(what)) => Condition::Wrong(format!("is {what}")),
-        (CredentialsWish::Link(_), Entry::File(_)) => wrong("is a file of its own, not the link"),
+        (CredentialsWish::Link(_), entry) => not_the_link(entry),
         (CredentialsWish::View(view), Entry::File(file)) => {
             if file.owner != uid {
                 return wrong("belongs to another user");
@@ -107,6 +104,7 @@ fn condition(entry: &Entry, uid: u32, content: &Content, wish: &CredentialsWish)
                 Content::Login | Content::Unusable => wrong("is damaged"),
             }
         }
+        (CredentialsWish::View(_), entry) => not_the_link(entry),
     }
 }
 

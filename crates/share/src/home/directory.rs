@@ -131,34 +131,29 @@ impl Directory {
 
     /// Makes a directory that only the user can enter.
     pub(super) fn make_subdirectory(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(
-            &self.descriptor,
-            name,
-            Mode::from_raw_mode(0o700),
-        )?)
+        self.make_with_mode(name, Mode::RWXU)
+    }
+
+    fn make_with_mode(&self, name: &str, mode: Mode) -> io::Result<()> {
+        Ok(rustix::fs::mkdirat(&self.descriptor, name, mode)?)
     }
 
     /// Lets the owner read and write a file again. Should a link have come in its place, it is
     /// followed, as far as this user may.
     pub(super) fn give_owner_access(&self, name: &str) -> io::Result<()> {
-        let mode = Mode::from_raw_mode(0o600);
-        Ok(rustix::fs::chmodat(
-            &self.descriptor,
-            name,
-            mode,
-            AtFlags::empty(),
-        )?)
+        self.change_mode(name, 0o600)
     }
 
     /// Opens a directory in this one to its owner again.
     pub(super) fn make_accessible(&self, name: &str) -> io::Result<()> {
-        let mode = Mode::from_raw_mode(0o700);
-        Ok(rustix::fs::chmodat(
-            &self.descriptor,
-            name,
-            mode,
-            AtFlags::empty(),
-        )?)
+        self.change_mode(name, 0o700)
+    }
+
+    /// For what cannot be opened; through a link, if there is one.
+    fn change_mode(&self, name: &str, mode: u32) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(mode);
+        let changed = rustix::fs::chmodat(&self.descriptor, name, mode, AtFlags::empty());
+        Ok(changed?)
     }
 
     /// Keeps other workers of ours out for as long as this value lives; `false` if one stays in.
@@ -458,12 +453,19 @@ impl Directory {
         Ok(rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?)
     }
 
-    /// Takes a lock as the client makes it: a directory of that name. `false` if it is taken.
+    /// Takes a lock as the client makes it: a directory of that name. `false` if it is taken. Ours
+    /// has the sticky bit, which means nothing to the client.
     pub(super) fn make_lock(&self, name: &str) -> io::Result<bool> {
-        match self.make_subdirectory(name) {
+        match self.make_with_mode(name, Mode::RWXU | Mode::SVTX) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             made => made.map(|()| true),
         }
+    }
+
+    /// Whether one of our workers has made such a lock.
+    pub(super) fn is_our_lock(&self, name: &str) -> bool {
+        let stat = rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode).contains(Mode::SVTX))
     }
 
     /// Gives such a lock back.

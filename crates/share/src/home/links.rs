@@ -9,13 +9,20 @@ use super::wish::{Condition, Mended};
 pub(super) fn look(directory: &Directory, name: &str, target: &Path) -> Condition {
     match directory.entry(name) {
         Ok(Entry::Link(found)) if found == target => Condition::Good,
-        Ok(Entry::Missing) => Condition::Wrong("is missing".to_owned()),
-        Ok(Entry::Link(_)) => Condition::Wrong("is a link to elsewhere".to_owned()),
-        Ok(Entry::File(_)) => Condition::Wrong("is a file of its own, not the link".to_owned()),
-        Ok(Entry::Directory) => Condition::Wrong("is a directory".to_owned()),
-        Ok(Entry::Other(what)) => Condition::Wrong(format!("is {what}")),
+        Ok(entry) => not_the_link(&entry),
         Err(error) => Condition::Wrong(error.to_string()),
     }
+}
+
+/// What is wrong where a link of ours is to stand, or where nothing else is to.
+pub(super) fn not_the_link(entry: &Entry) -> Condition {
+    Condition::Wrong(match entry {
+        Entry::Missing => "is missing".to_owned(),
+        Entry::Link(_) => "is a link to elsewhere".to_owned(),
+        Entry::File(_) => "is a file of its own, not the link".to_owned(),
+        Entry::Directory => "is a directory".to_owned(),
+        Entry::Other(what) => format!("is {what}"),
+    })
 }
 
 /// Makes the link; what was there stays beside as a backup, unless it is ours.

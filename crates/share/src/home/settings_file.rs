@@ -26,10 +26,8 @@ pub(super) fn look(directory: &Directory, name: &str, command: &str) -> Conditio
             Some(_) => Condition::Wrong("does not name the program that prints the key".to_owned()),
             None => Condition::Wrong("is damaged".to_owned()),
         },
-        Ok(Entry::Missing) => Condition::Wrong("is missing".to_owned()),
         Ok(Entry::Link(_)) => Condition::Wrong("is a link, not a file of its own".to_owned()),
-        Ok(Entry::Directory) => Condition::Wrong("is a directory".to_owned()),
-        Ok(Entry::Other(what)) => Condition::Wrong(format!("is {what}")),
+        Ok(entry) => super::links::not_the_link(&entry),
         Err(error) => Condition::Wrong(error.to_string()),
     }
 }

@@ -129,3 +129,16 @@ pub fn provision(unsealed: &Unsealed) -> Provision {
         }
     }
 }
+
+/// Whether the account's history has this login.
+pub(crate) fn was_login(
+    vault: &Vault,
+    account: &Account,
+    document: &CredentialDocument,
+) -> Result<bool, VaultError> {
+    let is_known = |kept: &CredentialDocument| kept.refresh_token() == document.refresh_token();
+    let history = vault.history(account)?;
+    Ok(history
+        .iter()
+        .any(|one| one.document.as_ref().is_some_and(is_known)))
+}

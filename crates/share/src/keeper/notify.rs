@@ -1,4 +1,4 @@
-//! Telling the supervisor that the keeper is ready (`sd_notify(3)`), without its library.
+//! Telling the supervisor that a service is ready (`sd_notify(3)`), without its library.
 
 use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt as _;
@@ -7,7 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Sends `state` to the socket that `NOTIFY_SOCKET` names. A supervisor that does not listen is
 /// not waited for.
-pub(super) fn notify(socket: Option<&OsStr>, state: &str) {
+pub fn notify(socket: Option<&OsStr>, state: &str) {
     let Some(socket) = socket else { return };
     let address = match socket.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name),

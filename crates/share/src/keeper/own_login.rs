@@ -1,7 +1,9 @@
 //! A login that a user has in the place of his view or link: whose it is, and what becomes of it.
 
 use model::{CredentialDocument, Identity, LoginState};
-use vault::{Account, Cause, NewLogin, Unsealed, Vault, VaultError};
+use vault::{Account, Unsealed, Vault, VaultError};
+
+use super::accounts::was_login;
 
 /// What such a login is to the account of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +57,7 @@ pub(super) fn kinship(
             false => Kinship::Known,
         });
     }
-    let history = vault.history(account)?;
-    let earlier = history
-        .iter()
-        .any(|generation| generation.document.as_ref().is_some_and(is_known));
-    if earlier {
+    if was_login(vault, account, document)? {
         return Ok(Kinship::Known);
     }
     Ok(
@@ -83,19 +81,4 @@ fn is_same(unsealed: &Unsealed, told: &Told, trust: Trust) -> bool {
 
 fn is_wanted(account: &Account, document: &CredentialDocument) -> bool {
     account.state != LoginState::Alive || document.expires_at() > account.expires_at
-}
-
-/// Makes it the account's login.
-pub(super) fn adopt(
-    vault: &Vault,
-    account: &Account,
-    document: &CredentialDocument,
-) -> Result<(), VaultError> {
-    let login = NewLogin {
-        document: document.clone(),
-        identity: Identity::default(),
-        lifetime: None,
-        cause: Cause::Adopted,
-    };
-    vault.store_login(&account.id, &login).map(drop)
 }

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use model::{AccountId, CredentialDocument, Identity, LoginState, RENEWAL_MARGIN, Timestamp};
-use renew::Lease;
+use renew::{Lease, adopt};
 use vault::{Account, Cause, VaultError};
 
-use super::own_login::{Kinship, Told, Trust, adopt, kinship};
+use super::own_login::{Kinship, Told, Trust, kinship};
 use super::users::{Role, SETTLED_AFTER};
 use super::{Keeper, KeeperEvent, Provisional};
 use crate::desired::Provision;
@@ -254,31 +254,52 @@ impl Keeper {
         let is_refused = account.state != LoginState::Alive;
         let name = provisional.user.clone();
         if failure.is_none() {
-            if let Some(user) = self.users.by_name.get_mut(&name) {
-                user.reclaim = Some(provisional.fingerprint);
-            }
-            return self.users.queue_for_us(&name);
+            return self.accept(provisional);
         }
         if !is_refused {
             // The server is away; it is proved by the next renewal.
             self.provisional.insert(account_id.to_owned(), provisional);
             return;
         }
-        let restored = self.accounts.vault().restore(&account, provisional.before);
-        if let Err(error) = restored {
-            // It is tried again when all others are given up.
-            let before_was_alive = true;
-            let again = Provisional {
-                before_was_alive,
-                ..provisional
-            };
-            self.provisional.insert(account_id.to_owned(), again);
-            return self.tell_problem(error.to_string());
+        match self.go_back(account_id, provisional.before) {
+            Ok(true) => {
+                if let Some(user) = self.users.by_name.get_mut(&name) {
+                    user.own_login = Some(provisional.fingerprint);
+                }
+                self.reject(account_id, name);
+            }
+            // Somebody else has signed in since.
+            Ok(false) => self.vault_changed = true,
+            Err(error) => {
+                // It is tried again when all others are given up.
+                let before_was_alive = true;
+                let again = Provisional {
+                    before_was_alive,
+                    ..provisional
+                };
+                self.provisional.insert(account_id.to_owned(), again);
+                self.tell_problem(error.to_string());
+            }
         }
-        if let Some(user) = self.users.by_name.get_mut(&name) {
-            user.own_login = Some(provisional.fingerprint);
-        }
-        self.reject(account_id, name);
+    }
+
+    /// Makes the generation `before` the account's login again; `false` if there is another one by
+    /// now than the one that was to prove itself.
+    fn go_back(&self, account_id: &str, before: i64) -> Result<bool, VaultError> {
+        let vault = self.accounts.vault();
+        let id = AccountId::from_stored(account_id.to_owned());
+        let busy = || VaultError::Busy(vault.paths().directory().to_owned());
+        // Another process may be proving it.
+        let lease = Lease::try_acquire(vault.paths(), &id)
+            .ok()
+            .flatten()
+            .ok_or_else(busy)?;
+        let Some((account, _)) = self.unproven(account_id) else {
+            return Ok(false);
+        };
+        vault.restore(&account, before)?;
+        drop(lease);
+        Ok(true)
     }
 
     /// Goes back to logins that could be renewed where those taken over since do not prove
@@ -292,27 +313,29 @@ impl Keeper {
         let over = self.provisional.iter().filter(|(_, one)| is_over(one));
         let over: Vec<String> = over.map(|(account, _)| account.clone()).collect();
         for account_id in over {
-            let vault = self.accounts.vault();
-            let id = AccountId::from_stored(account_id.clone());
-            // Another process may still prove it.
-            let Ok(Some(lease)) = Lease::try_acquire(vault.paths(), &id) else {
-                continue;
-            };
             let Some(provisional) = self.provisional.remove(&account_id) else {
                 continue;
             };
-            let restored = vault
-                .get(&id)
-                .and_then(|account| vault.restore(&account, provisional.before));
-            drop(lease);
-            match restored {
-                Ok(_) => self.reject(&account_id, provisional.user),
+            match self.go_back(&account_id, provisional.before) {
+                Ok(true) => self.reject(&account_id, provisional.user),
+                // Another process has proved it.
+                Ok(false) => self.accept(provisional),
+                Err(VaultError::Busy(_)) => drop(self.provisional.insert(account_id, provisional)),
                 Err(error) => {
                     self.provisional.insert(account_id, provisional);
                     self.tell_problem(error.to_string());
                 }
             }
         }
+    }
+
+    /// A login has proved itself: a view comes into its place, and everybody else gets one too.
+    fn accept(&mut self, provisional: Provisional) {
+        self.vault_changed = true;
+        if let Some(user) = self.users.by_name.get_mut(&provisional.user) {
+            user.reclaim = Some(provisional.fingerprint);
+        }
+        self.users.queue_for_us(&provisional.user);
     }
 
     fn reject(&mut self, account_id: &str, name: String) {

@@ -15,6 +15,7 @@ use crate::desired::{Provision, key_command};
 use crate::home::{CredentialsWish, HomeReport, Item, Owner, Task};
 use crate::home_processes::HomeProcesses;
 use crate::name::{GroupName, UserName};
+use crate::owner::owner_of;
 use crate::paths::shared_copy;
 use crate::settings::{ClaudeJsonMode, CredentialsMode, Settings};
 use crate::state::ServerState;
@@ -196,7 +197,7 @@ impl Reader<'_> {
         let Some(user) = system.lookup(&name)? else {
             return Ok(Source::default());
         };
-        let owner = homes::owner(&user, user.gid);
+        let owner = owner_of(&user, user.gid);
         let mut request = homes::request(
             &owner,
             &settings.shared_directory,
@@ -297,7 +298,7 @@ impl Reader<'_> {
             if user.uid != uid {
                 return Ok(());
             }
-            let owner: Owner = homes::owner(&user, facts.gid.unwrap_or(user.gid));
+            let owner: Owner = owner_of(&user, facts.gid.unwrap_or(user.gid));
             let shared = &facts.settings.shared_directory;
             let request = homes::request(&owner, shared, wish, Task::Look, self.stamp);
             names.push(name.to_owned());
@@ -337,7 +338,7 @@ impl Reader<'_> {
             .filter(is_candidate)
             .collect();
         let ask = |user: &&SystemUser| {
-            let owner = homes::owner(user, facts.gid.unwrap_or(user.gid));
+            let owner = owner_of(user, facts.gid.unwrap_or(user.gid));
             let request = homes::request(&owner, shared, wish.clone(), Task::Look, self.stamp);
             (owner, request)
         };

@@ -10,20 +10,6 @@ use crate::home::{
 };
 use crate::settings::Settings;
 use crate::state::{ServerState, UserRecord};
-use crate::system_users::SystemUser;
-
-/// Who a process is to become.
-#[must_use]
-pub fn owner(user: &SystemUser, shared_gid: u32) -> Owner {
-    Owner {
-        name: user.name.clone(),
-        uid: user.uid,
-        gid: user.gid,
-        shared_gid,
-        home: user.home.clone(),
-        shell: user.shell.clone(),
-    }
-}
 
 /// A request about a home.
 #[must_use]

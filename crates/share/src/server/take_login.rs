@@ -158,15 +158,18 @@ pub(super) fn set_up_source(
                 reclaim = Some(fingerprint(login.as_bytes()));
             }
         }
-        let account = vault.get(&account.id)?;
-        let wish = homes::source_wish(settings, &vault_accounts::provision(&vault, &account));
+        let provision = vault_accounts::provision(&vault, &vault.get(&account.id)?);
+        let wish = homes::source_wish(settings, &provision);
         let task = Task::Mend {
             reclaim,
             reclaim_any,
         };
         let request = homes::request(owner, &settings.shared_directory, wish, task, machine.stamp);
         let report = machine.processes.ask(owner, &request)?;
-        if !homes::has_own_login(&report) || found.own_login.is_none() {
+        let present = vault_accounts::provision(&vault, &vault.get(&account.id)?);
+        let is_done = !homes::has_own_login(&report) || found.own_login.is_none();
+        // A renewal may have come while the home was worked on.
+        if is_done && present == provision {
             return Ok(report);
         }
     }

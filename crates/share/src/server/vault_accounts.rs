@@ -77,8 +77,5 @@ pub(super) fn is_same(
     if unsealed.login().is_some_and(is_known) || unsealed.identity.same_login(identity) {
         return Ok(true);
     }
-    let history = vault.history(account)?;
-    Ok(history
-        .iter()
-        .any(|one| one.document.as_ref().is_some_and(is_known)))
+    keeper::was_login(vault, account, document)
 }

@@ -10,10 +10,11 @@ use crate::config::ConfigFile;
 use crate::desired::Provision;
 use crate::home::{Item, Owner};
 use crate::name::{GroupName, UserName};
+use crate::owner::owner_of;
 use crate::server::machine::Machine;
 use crate::server::shared_tree::{self, TreeChanges, TreeWish};
 use crate::server::step::{Change, Step};
-use crate::server::{homes, keeper_control, take_login, vault_accounts};
+use crate::server::{keeper_control, take_login, vault_accounts};
 use crate::settings::Settings;
 use crate::state::ServerState;
 use crate::system_users::SystemUsers;
@@ -300,10 +301,7 @@ impl<'a> Work<'a> {
             .lookup(user)?
             .ok_or_else(|| home_error(user, "the Linux user does not exist"))?;
         let group = system.lookup_group(&GroupName::parse(&settings.group)?)?;
-        Ok(homes::owner(
-            &found,
-            group.map_or(found.gid, |group| group.gid),
-        ))
+        Ok(owner_of(&found, group.map_or(found.gid, |group| group.gid)))
     }
 }
 

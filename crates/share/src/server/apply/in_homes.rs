@@ -3,10 +3,11 @@
 use super::carry_out::{Undo, Work, home_error};
 use crate::ShareError;
 use crate::desired::{Provision, key_command};
-use crate::home::{Condition, HomeReport, Task};
+use crate::home::{Condition, HomeReport, Owner, Task};
 use crate::name::UserName;
 use crate::server::step::Step;
 use crate::server::{homes, take_login};
+use crate::state::{ServerState, UserRecord};
 
 impl Work<'_> {
     pub(super) fn set_up_home(
@@ -23,16 +24,7 @@ impl Work<'_> {
         if owner.uid != record.uid {
             return Err(home_error(user, "belongs to another user by now"));
         }
-        let provision = self.provision(state.account_of(record))?;
-        let key_command = key_command(self.machine.program);
-        let wish = homes::managed_wish(&state, record, &provision, &key_command);
-        let task = Task::Mend {
-            reclaim: None,
-            reclaim_any: reclaim,
-        };
-        let shared = &state.settings.shared_directory;
-        let request = homes::request(&owner, shared, wish, task, self.machine.stamp);
-        let report = self.machine.processes.ask(&owner, &request)?;
+        let report = self.mend_home(&state, record, &owner, reclaim)?;
         // Taken back even if only half of it could be done; who was managed before stays it.
         if is_new {
             let (user, wrong) = (user.clone(), Vec::new());
@@ -48,6 +40,37 @@ impl Work<'_> {
         match homes::failures(&report).as_slice() {
             [] => Ok(()),
             failures => Err(home_error(user, &failures.join("; "))),
+        }
+    }
+
+    /// Has the home made as it is to be with what the account has then, which a renewal may have
+    /// changed while the home was worked on.
+    fn mend_home(
+        &self,
+        state: &ServerState,
+        record: &UserRecord,
+        owner: &Owner,
+        reclaim: bool,
+    ) -> Result<HomeReport, ShareError> {
+        let account = state.account_of(record);
+        let key_command = key_command(self.machine.program);
+        let shared = &state.settings.shared_directory;
+        let mut provision = self.provision(account)?;
+        let mut first = None;
+        loop {
+            let wish = homes::managed_wish(state, record, &provision, &key_command);
+            let task = Task::Mend {
+                reclaim: None,
+                reclaim_any: reclaim && first.is_none(),
+            };
+            let request = homes::request(owner, shared, wish, task, self.machine.stamp);
+            let report = self.machine.processes.ask(owner, &request)?;
+            // What was replaced first is what the user had.
+            let report = first.get_or_insert(report);
+            let before = std::mem::replace(&mut provision, self.provision(account)?);
+            if provision == before {
+                return Ok(std::mem::take(report));
+            }
         }
     }
 

@@ -1,0 +1,7 @@
+//! The API as its clients see it.
+
+mod accounts;
+mod logins;
+mod others;
+mod rights;
+mod server;

@@ -1,0 +1,68 @@
+//! All sockets that are connected, and those whose rights end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use socketioxide::SocketIo;
+use socketioxide::socket::Sid;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::client::Client;
+use crate::events::Change;
+
+/// See the head of this file.
+pub(super) struct Sockets {
+    pub(super) io: SocketIo,
+    known: Mutex<HashMap<Sid, Arc<Client>>>,
+}
+
+impl Sockets {
+    pub(super) fn new(io: SocketIo) -> Self {
+        Self {
+            io,
+            known: Mutex::default(),
+        }
+    }
+
+    pub(super) fn add(&self, client: &Arc<Client>) {
+        self.known().insert(client.id, Arc::clone(client));
+    }
+
+    pub(super) fn remove(&self, id: Sid) -> Option<Arc<Client>> {
+        self.known().remove(&id)
+    }
+
+    /// Disconnects those of whom `is_over` says so.
+    fn end_those(&self, is_over: impl Fn(&Client) -> bool) {
+        let all: Vec<Arc<Client>> = self.known().values().cloned().collect();
+        for client in all {
+            if is_over(&client) {
+                client.disconnect();
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Client>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Disconnects sockets when the rights end that they came with.
+pub(super) async fn end_with_rights(sockets: Weak<Sockets>, mut changes: Receiver<Change>) {
+    loop {
+        let change = changes.recv().await;
+        let Some(sockets) = sockets.upgrade() else {
+            return;
+        };
+        match change {
+            Ok(Change::Ended(over)) => {
+                sockets.end_those(|client| over.contains(&client.caller.who))
+            }
+            Ok(Change::Accounts | Change::Sessions) => {}
+            // Whose rights ended was missed.
+            Err(RecvError::Lagged(_)) => sockets.end_those(|client| !client.is_still_admitted()),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
