@@ -64,15 +64,32 @@ async function send(method, path, body) {
     request.headers = { ...request.headers, 'Content-Type': 'application/json' };
     request.body = JSON.stringify(body ?? {});
   }
+  const asked = fetch(path, request);
+  if (method !== 'GET') waitFor(asked);
   let answer;
   try {
-    answer = await fetch(path, request);
+    answer = await asked;
   } catch (error) {
     connectionLost();
     throw new Unreachable(String(error));
   }
   if (answer.ok) return answer;
   throw await refusal(path, answer);
+}
+
+/** @type {Set<Promise<unknown>>} */
+const changing = new Set();
+
+/** @param {Promise<unknown>} request */
+function waitFor(request) {
+  /** @type {Promise<unknown>} */
+  const ended = request.catch(() => null).then(() => changing.delete(ended));
+  changing.add(ended);
+}
+
+/** Until what is being changed now has its answer: a change of the password brings another cookie with it. */
+export async function settled() {
+  await Promise.all(changing);
 }
 
 /**

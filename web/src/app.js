@@ -1,6 +1,6 @@
 // What the whole page is at a moment: set-up, sign-in, a watched terminal, or the frame with one of its screens.
 import { useEffect, useState } from 'preact/hooks';
-import { api, connectApi, Unreachable } from './api.js';
+import { api, connectApi, settled, Unreachable } from './api.js';
 import { ErrorNote } from './components/error-note.js';
 import { Lazy } from './components/lazy.js';
 import { Loading } from './components/progress.js';
@@ -29,6 +29,7 @@ export function App() {
       const now = await api.get('/api/auth/status');
       versionSeen(now.version);
       if (now.authenticated) listenToEvents();
+      else signedOut();
       setError(null);
       setStatus(now);
     } catch (problem) {
@@ -41,12 +42,16 @@ export function App() {
     setStatus((before) => (before ? { ...before, authenticated: false, scope: null } : before));
   };
 
+  // The sign-in that the events were asked with has ended. This page may have another one by then: whoever changes the
+  // password is signed in anew.
+  const ended = () => settled().then(load);
+
   useEffect(() => {
     connectApi({ askForPassword, signedOut });
     const endings = [
       onNavigate(() => setPath(location.pathname)),
       onLanguage(() => redraw((count) => count + 1)),
-      onEvent('signed_out', signedOut),
+      onEvent('signed_out', ended),
       onConnection((online) => online && load()),
     ];
     load();

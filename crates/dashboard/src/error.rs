@@ -118,7 +118,7 @@ impl From<VaultError> for ApiError {
             VaultError::Exists(_) => (StatusCode::CONFLICT, "Choose another name."),
             VaultError::Changed(_) => (StatusCode::CONFLICT, "Look at it again, then repeat."),
             VaultError::OtherKind(_) => (
-                StatusCode::BAD_REQUEST,
+                StatusCode::CONFLICT,
                 "An API key has no tokens, and a login no key: add an account of the other kind.",
             ),
             VaultError::Age(_) => (

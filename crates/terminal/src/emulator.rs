@@ -9,8 +9,9 @@ use avt::Terminal;
 use unicode_width::UnicodeWidthChar;
 
 use crate::Size;
+use crate::repaint;
 use crate::replay::ControlSequence;
-use crate::sequences::{ESCAPE, Scanner, Token};
+use crate::sequences::ESCAPE;
 
 /// What one cell of `avt` takes, in bytes; it is private there.
 const CELL: usize = 24;
@@ -88,7 +89,7 @@ impl Emulator {
     pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
         let mut dump = String::new();
         self.guarded(|terminal| dump = terminal.dump());
-        Scanner::default().scan(dump.as_bytes(), &mut |token| write_common(token, out));
+        repaint::write(&dump, self.size.columns().into(), out);
     }
 
     /// Another emulator with the same content.
@@ -201,22 +202,4 @@ fn colours_at_end(bytes: &[u8]) -> Vec<u8> {
         rest = behind;
     }
     colours
-}
-
-/// Writes what `avt` writes in the form that terminals have in common: tab stops by HTS and TBC instead of CTC,
-/// colours' numbers behind semicolons.
-fn write_common(token: Token<'_>, out: &mut Vec<u8>) {
-    match token {
-        Token::ControlSequence(b"5W") => out.extend_from_slice(b"\x1b[3g"),
-        Token::ControlSequence(b"0W" | b"W") => out.extend_from_slice(b"\x1bH"),
-        Token::ControlSequence(sequence) => {
-            out.extend_from_slice(b"\x1b[");
-            out.extend(
-                sequence
-                    .iter()
-                    .map(|&byte| if byte == b':' { b';' } else { byte }),
-            );
-        }
-        other => drop(crate::replay::write(other, out)),
-    }
 }

@@ -20,6 +20,7 @@ mod pace;
 mod picture;
 mod pseudoterminal;
 mod recording;
+mod repaint;
 mod replay;
 mod sequences;
 mod session;

@@ -46,6 +46,8 @@ pub struct EntryError {
     pub position: usize,
     /// What is wrong.
     pub problem: String,
+    /// Whether nothing else is wrong with it than that another one has its name.
+    pub is_second: bool,
 }
 
 fn describe(errors: &[EntryError]) -> String {
@@ -158,20 +160,20 @@ pub fn parse_import(bytes: &[u8]) -> Result<Vec<ImportEntry>, ImportError> {
     let mut errors = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for (index, item) in items.iter().enumerate() {
-        let parsed = parse_entry(item).and_then(|entry| {
-            match seen.insert(entry.name.as_str().to_lowercase()) {
+        let parsed = parse_entry(item).map_err(|problem| (problem, false));
+        let parsed = parsed.and_then(|entry| {
+            let name = entry.name.as_str();
+            match seen.insert(name.to_lowercase()) {
                 true => Ok(entry),
-                false => Err(format!(
-                    "the name {:?} stands in it twice",
-                    entry.name.as_str()
-                )),
+                false => Err((format!("the name {name:?} stands in it twice"), true)),
             }
         });
         match parsed {
             Ok(entry) => entries.push(entry),
-            Err(problem) => errors.push(EntryError {
+            Err((problem, is_second)) => errors.push(EntryError {
                 position: index + 1,
                 problem,
+                is_second,
             }),
         }
     }
@@ -200,9 +202,17 @@ fn parse_entry(item: &Value) -> Result<ImportEntry, String> {
             AuthType::from_stored(stored).ok_or("its `auth_type` is neither api_key nor oauth")?
         }
     };
+    // Also where there is no login: what is wrong in it is likely to be wrong elsewhere.
+    let expires_at = parse_expiry(object)?;
+    if !matches!(
+        object.get("document"),
+        None | Some(Value::Null | Value::Object(_))
+    ) {
+        return Err("its `document` is not an object".to_owned());
+    }
     let has_login = auth_type == AuthType::OAuth && !(access.is_empty() && refresh.is_empty());
     let login = if has_login {
-        Some(parse_login(object, &access, &refresh)?)
+        Some(parse_login(object, &access, &refresh, expires_at)?)
     } else {
         None
     };
@@ -231,17 +241,8 @@ fn parse_login(
     object: &Map<String, Value>,
     access: &Secret,
     refresh: &Secret,
+    expires_at: Option<Timestamp>,
 ) -> Result<CredentialDocument, String> {
-    let expires_at = match object.get("expires_at") {
-        None | Some(Value::Null) => None,
-        Some(Value::Number(number)) => {
-            let millis = number
-                .as_i64()
-                .or_else(|| number.as_f64().map(|float| float as i64));
-            millis.and_then(Timestamp::from_stored_expiry)
-        }
-        Some(_) => return Err("its `expires_at` is not a number".to_owned()),
-    };
     let mut document = match object.get("document") {
         None | Some(Value::Null) => {
             return Ok(CredentialDocument::from_tokens(access, refresh, expires_at));
@@ -251,6 +252,20 @@ fn parse_login(
     };
     document.complete(access, refresh, expires_at);
     Ok(document)
+}
+
+/// When the access token ends, as far as that is given.
+fn parse_expiry(object: &Map<String, Value>) -> Result<Option<Timestamp>, String> {
+    Ok(match object.get("expires_at") {
+        None | Some(Value::Null) => None,
+        Some(Value::Number(number)) => {
+            let millis = number
+                .as_i64()
+                .or_else(|| number.as_f64().map(|float| float as i64));
+            millis.and_then(Timestamp::from_stored_expiry)
+        }
+        Some(_) => return Err("its `expires_at` is not a number".to_owned()),
+    })
 }
 
 fn parse_environment(object: &Map<String, Value>) -> Result<Vec<(String, Secret)>, String> {

@@ -46,20 +46,20 @@ impl Vault {
             .map_err(|source| self.database_error(source))
     }
 
-    /// Stores it, or removes it.
+    /// Stores it, or removes it, which needs no key.
     ///
     /// # Errors
     /// If the database cannot be written.
     pub fn set_sealed_setting(&self, name: &str, value: Option<&Secret>) -> Result<(), VaultError> {
+        let Some(value) = value else {
+            let statement = "DELETE FROM sealed_settings WHERE name = ?1";
+            return self
+                .write_plain(|transaction| transaction.execute(statement, [name]).map(drop));
+        };
         self.write(|transaction, sealer| {
-            let written = match value {
-                Some(value) => transaction.execute(
-                    "INSERT INTO sealed_settings (name, value_enc) VALUES (?1, ?2)
-                     ON CONFLICT (name) DO UPDATE SET value_enc = excluded.value_enc",
-                    params![name, sealer.seal_secret(value)],
-                ),
-                None => transaction.execute("DELETE FROM sealed_settings WHERE name = ?1", [name]),
-            };
+            let statement = "INSERT INTO sealed_settings (name, value_enc) VALUES (?1, ?2)
+                ON CONFLICT (name) DO UPDATE SET value_enc = excluded.value_enc";
+            let written = transaction.execute(statement, params![name, sealer.seal_secret(value)]);
             written
                 .map(drop)
                 .map_err(|source| self.database_error(source))

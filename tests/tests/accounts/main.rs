@@ -12,6 +12,7 @@ mod support;
 
 mod carry;
 mod choose;
+mod dashboard_password;
 mod doctor;
 mod keys;
 mod sign_in;

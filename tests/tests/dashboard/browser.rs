@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use end_to_end::Machine;
+use end_to_end::{HOURS_8, Machine};
+use serde_json::json;
+use testkit::documents::now_ms;
 use testkit::{Process, programs, skip};
 
 /// A browser on a machine that builds at the same time is slow.
@@ -30,11 +32,11 @@ fn play(story: &str) {
     if let Some(reason) = missing() {
         return skip(&reason);
     }
-    let mut machine = Machine::new();
-    play_on(&mut machine, story);
+    let machine = Machine::new();
+    play_on(&machine, story);
 }
 
-fn play_on(machine: &mut Machine, story: &str) {
+fn play_on(machine: &Machine, story: &str) {
     install_client(machine);
     let mut command: Command = machine.home.command("node");
     let script = root().join("web/tests/browser/run.mjs");
@@ -61,13 +63,30 @@ fn play_on(machine: &mut Machine, story: &str) {
 fn install_client(machine: &Machine) {
     let path = machine.home.bin().join("claude-shell");
     let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = auth ]; then exec '{}' \"$@\"; fi\nPS1='claude> ' exec /bin/sh -i\n",
+        "#!/bin/sh\nif [ \"$1\" = auth ]; then exec '{}' \"$@\"; fi\nPS1='claude> ' exec /bin/bash --norc -i\n",
         machine.home.bin().join("claude").display()
     );
     testkit::documents::write_private(&path, script);
     let mut command = machine.home.command("chmod");
     command.arg("700").arg(&path);
     drop(testkit::Ran::of(command).success());
+}
+
+#[test]
+fn capture_expiry_and_refresh() {
+    if let Some(reason) = missing() {
+        return skip(&reason);
+    }
+    let machine = Machine::new();
+    let _ = machine.add_expired_login("work");
+    let mine = machine.tokens.issue("mine");
+    machine.write_own_login(&mine.credentials_expiring_at(now_ms() + HOURS_8));
+    let fresh = machine.tokens.issue("fresh");
+    machine.home.configure_stand_in_client(&json!({
+        "supports": ["securestorage", "config-dir"],
+        "login": {"credentials": fresh.credentials_expiring_at(now_ms() + HOURS_8)},
+    }));
+    play_on(&machine, "logins");
 }
 
 macro_rules! stories {
@@ -79,7 +98,6 @@ macro_rules! stories {
 stories! {
     first_visit_to_a_running_terminal "first-visit"
     accounts_added_changed_and_removed "accounts"
-    capture_expiry_and_refresh "logins"
     import_and_export "import"
     two_tabs_on_one_terminal "two-tabs"
     reload_in_the_middle_of_output "reload"

@@ -10,7 +10,7 @@ import { accounts } from '../data.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { signIn } from '../launch.js';
-import { changedVariables, Environment } from './environment.js';
+import { Environment, variablesToSend } from './environment.js';
 import { NO_TOKENS, TokenFields, tokenFields } from './token-fields.js';
 
 /** @typedef {'api_key'|'login'|'tokens'} Way */
@@ -37,7 +37,7 @@ export function AddDialog({ onClose }) {
     stored !== '' && (way !== 'api_key' || apiKey.trim() !== '') && (way !== 'tokens' || tokens.access.trim() !== '');
 
   const add = async () => {
-    const environment = changedVariables(variables);
+    const environment = variablesToSend(variables);
     const { id, name: called } = await api.post('/api/accounts', {
       name,
       ...(way === 'api_key' ? { auth_type: 'api_key', api_key: apiKey.trim() } : { auth_type: 'oauth' }),

@@ -10,7 +10,7 @@ import { accounts } from '../data.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { storedName } from './add-dialog.js';
-import { changedVariables, Environment, keptVariables } from './environment.js';
+import { Environment, keptVariables, missingValue, variablesToSend } from './environment.js';
 import { NO_TOKENS, TokenFields, tokenFields } from './token-fields.js';
 
 /** @param {{account: import('../types.js').Account, onClose: () => void}} props */
@@ -30,7 +30,7 @@ export function EditDialog({ account: shown, onClose }) {
   if (isDefault !== account.default) changes.default = isDefault;
   if (apiKey.trim()) changes.api_key = apiKey.trim();
   if (login) Object.assign(changes, tokenFields(tokens));
-  const environment = changedVariables(variables);
+  const environment = variablesToSend(variables);
   if (environment) changes.environment = environment;
 
   const save = async () => {
@@ -42,7 +42,7 @@ export function EditDialog({ account: shown, onClose }) {
   return html`
     <${FormDialog}
       title=${t('edit.title', { name: account.name })} submit=${t('common.save')} onSubmit=${save} onClose=${onClose}
-      disabled=${Object.keys(changes).length === 0 || storedName(name) === ''}
+      disabled=${Object.keys(changes).length === 0 || storedName(name) === '' || missingValue(variables) !== undefined}
     >
       <${Field} label=${t('add.name')} value=${name} onInput=${setName} mono required maxlength=${64} autofocus />
       ${

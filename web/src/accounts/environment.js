@@ -1,5 +1,5 @@
-// Variables that an account sets for Claude Code. Their values never come back from the server, so what is kept is
-// kept there, and only what changed is sent.
+// Variables that an account sets for Claude Code. The server replaces them all at once and never gives a value back, so
+// whoever changes one gives those that stay once more; nothing is dropped because its value was not known here.
 import { Button } from '../components/button.js';
 import { Icon } from '../components/icon.js';
 import { html } from '../html.js';
@@ -18,20 +18,31 @@ export function keptVariables(names) {
   return names.map((name) => ({ name, value: '', kept: true, removed: false }));
 }
 
+/** Whether anything was touched. @param {Variable[]} variables */
+function changed(variables) {
+  return variables.some(({ name, value, kept, removed }) => removed || (kept ? value !== '' : name !== ''));
+}
+
 /**
- * What to send: new values, null for what goes; undefined if nothing changed.
+ * The variable whose value must be given before the change can be sent; undefined if there is none.
  * @param {Variable[]} variables
- * @returns {Record<string, string|null>|undefined}
+ * @returns {Variable|undefined}
  */
-export function changedVariables(variables) {
-  /** @type {[string, string|null][]} */
-  const changed = [];
-  for (const { name, value, kept, removed } of variables) {
-    if (removed) changed.push([name, null]);
-    else if (!kept && name !== '') changed.push([name, value]);
-    else if (kept && value !== '') changed.push([name, value]);
-  }
-  return changed.length === 0 ? undefined : Object.fromEntries(changed);
+export function missingValue(variables) {
+  return changed(variables)
+    ? variables.find(({ value, kept, removed }) => kept && !removed && value === '')
+    : undefined;
+}
+
+/**
+ * All variables to send; undefined if nothing changed.
+ * @param {Variable[]} variables
+ * @returns {Record<string, string>|undefined}
+ */
+export function variablesToSend(variables) {
+  if (!changed(variables)) return undefined;
+  const sent = variables.filter(({ name, removed }) => !removed && name !== '');
+  return Object.fromEntries(sent.map(({ name, value }) => [name, value]));
 }
 
 /** @param {{variables: Variable[], onChange: (variables: Variable[]) => void}} props */
@@ -42,6 +53,7 @@ export function Environment({ variables, onChange }) {
     variables[index].kept
       ? set(index, { removed: !variables[index].removed })
       : onChange(variables.filter((_, at) => at !== index));
+  const missing = missingValue(variables);
   return html`
     <details class="more" open=${variables.length > 0}>
       <summary><${Icon} name="down" /><span>${t('environment.title')}</span></summary>
@@ -57,7 +69,7 @@ export function Environment({ variables, onChange }) {
               />
               <input
                 type="text" class="mono" aria-label=${t('environment.value', { name: each.name })} value=${each.value}
-                placeholder=${each.kept ? t('environment.kept') : ''} disabled=${each.removed} spellcheck=${false} autocomplete="off"
+                placeholder=${each.kept ? (missing ? t('environment.needed') : t('environment.kept')) : ''} disabled=${each.removed} spellcheck=${false} autocomplete="off"
                 onInput=${(/** @type {any} */ event) => set(index, { value: event.currentTarget.value })}
               />
               <${Button}
@@ -68,6 +80,7 @@ export function Environment({ variables, onChange }) {
           `,
         )}
       </ul>
+      ${missing && html`<p class="hint" role="status"><${Icon} name="alert" /><span>${t('environment.all_again', { name: missing.name })}</span></p>`}
       <${Button}
         icon="plus" label=${t('environment.add')}
         onClick=${() => onChange([...variables, { name: '', value: '', kept: false, removed: false }])}

@@ -179,11 +179,14 @@ export default {
   'edit.tokens_hint':
     'Ce que vous laissez vide ne change pas. Les jetons précédents peuvent être restaurés depuis l’historique.',
   'environment.add': 'Ajouter une variable',
+  'environment.all_again':
+    'Le serveur remplace toutes les variables à la fois : redonnez la valeur de {name}, ou retirez-la.',
   'environment.hint':
     'Définies pour Claude Code au lancement de ce compte. Les valeurs sont scellées et ne sont plus montrées.',
   'environment.keep': 'Garder {name}',
   'environment.kept': 'inchangée',
   'environment.name': 'Nom de la variable',
+  'environment.needed': 'valeur requise',
   'environment.remove': 'Retirer {name}',
   'environment.title': 'Variables d’environnement',
   'environment.value': 'Valeur de {name}',

@@ -60,6 +60,8 @@ export function searchMarks(near) {
  */
 function colours(near, names) {
   const probe = document.createElement('i');
+  // A colour on its way to another one would be read where it starts.
+  probe.style.transition = 'none';
   near.append(probe);
   /** @type {Record<string, string>} */
   const found = {};

@@ -9,6 +9,9 @@ const stage = new Stage();
 try {
   await story(stage, ...words);
   assert.deepEqual(stage.complaints, [], 'the page complained');
+} catch (error) {
+  await stage.picture();
+  throw error;
 } finally {
   await stage.end();
 }

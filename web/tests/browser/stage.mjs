@@ -179,8 +179,11 @@ export class Stage {
    * @param {string[]} [expected]
    */
   async signedIn(context, path = '/', expected = []) {
-    const answer = await context.request.post(`${this.url}/api/auth/login`, { data: { password: PASSWORD } });
-    assert.equal(answer.status(), 200, await answer.text());
+    // Signing in again would end the sign-in of the context's other pages.
+    if ((await context.cookies()).length === 0) {
+      const answer = await context.request.post(`${this.url}/api/auth/login`, { data: { password: PASSWORD } });
+      assert.equal(answer.status(), 200, await answer.text());
+    }
     const page = await this.newPage(context, expected);
     await page.goto(this.url + path);
     return page;
@@ -207,6 +210,15 @@ export class Stage {
       }));
     });
     assert.deepEqual(found, [], `axe, ${where}`);
+  }
+
+  /** What every open page shows, in the directory that is kept of a failure, if one was named. */
+  async picture() {
+    const directory = process.env.CLAUDE_ACCOUNTS_TEST_PICTURES;
+    const contexts = directory ? (this.#browser?.contexts() ?? []) : [];
+    for (const [number, page] of contexts.flatMap((context) => context.pages()).entries()) {
+      await page.screenshot({ path: join(String(directory), `${number}.png`) }).catch(() => null);
+    }
   }
 
   async end() {

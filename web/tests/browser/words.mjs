@@ -15,7 +15,10 @@ export async function addKey(page, name) {
   await page.getByRole('button', { name: 'Add account' }).first().click();
   const dialog = page.getByRole('dialog', { name: 'Add account' });
   await dialog.getByLabel('Name', { exact: true }).fill(name);
-  await dialog.getByLabel('API key', { exact: true }).and(page.locator('input')).fill(`sk-ant-api03-FAKE-key-of-${name}`);
+  await dialog
+    .getByLabel('API key', { exact: true })
+    .and(page.locator('input'))
+    .fill(`sk-ant-api03-FAKE-key-of-${name}`);
   await dialog.getByRole('button', { name: 'Add', exact: true }).click();
   await dialog.waitFor({ state: 'detached' });
 }
@@ -40,14 +43,26 @@ export async function readableTerminals(context) {
 }
 
 /**
+ * The panes of other tabs stay in the page, unseen.
+ * @param {Page} page
+ * @param {number} nth
+ */
+function shown(page, nth) {
+  return page.locator('.xterm').filter({ visible: true }).nth(nth);
+}
+
+/**
  * What the terminal shows now, line ends and all.
  * @param {Page} page
  * @param {number} [nth] of several panes
  */
 export async function screen(page, nth = 0) {
-  const rows = page.locator('.xterm-accessibility-tree').nth(nth).locator('> div');
+  const rows = shown(page, nth).locator('.xterm-accessibility-tree > div');
   const texts = await rows.allTextContents();
-  return texts.map((text) => text.replaceAll('\u00a0', ' ').trimEnd()).join('\n').trimEnd();
+  return texts
+    .map((text) => text.replaceAll('\u00a0', ' ').trimEnd())
+    .join('\n')
+    .trimEnd();
 }
 
 /**
@@ -71,7 +86,7 @@ export async function shows(page, text, nth = 0) {
  * @param {number} [nth]
  */
 export async function type(page, text, nth = 0) {
-  await page.locator('.xterm-helper-textarea').nth(nth).focus();
+  await shown(page, nth).locator('.xterm-helper-textarea').focus();
   await page.keyboard.type(text);
 }
 

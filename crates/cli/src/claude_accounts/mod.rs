@@ -18,6 +18,7 @@ mod add;
 mod aliases;
 mod context;
 mod current;
+mod dashboard;
 mod default;
 mod doctor;
 mod env;
@@ -107,6 +108,7 @@ enum Command {
     Key(key::KeyArgs),
     Keeper(keeper::KeeperArgs),
     Serve(serve::ServeArgs),
+    Dashboard(dashboard::DashboardArgs),
     Doctor(doctor::DoctorArgs),
     #[command(
         after_help = "For bash: claude-accounts completions bash > ~/.local/share/bash-completion/completions/claude-accounts"
@@ -142,6 +144,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<(), CliError> {
         Command::Key(args) => key::run(args, context),
         Command::Keeper(args) => keeper::run(args, context),
         Command::Serve(args) => serve::run(args, context),
+        Command::Dashboard(args) => dashboard::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Completions(args) => completions::run(args, self::command(), &context.output),
         Command::Man(args) => man::run(args, self::command(), &context.output),

@@ -23,7 +23,7 @@ impl App {
     }
 
     /// Everybody who could call at this moment.
-    pub(crate) fn entitled(&self) -> Result<HashSet<Who>, ApiError> {
+    fn entitled(&self) -> Result<HashSet<Who>, ApiError> {
         let in_force = self.access.in_force()?;
         let (known, now) = (self.store.credentials()?, clock::now());
         let sign_ins = known
@@ -43,23 +43,36 @@ impl App {
     }
 }
 
+/// Who was entitled when it was last looked at.
+#[derive(Default)]
+pub(crate) struct Endings {
+    before: HashSet<Who>,
+}
+
+impl Endings {
+    /// Those who were entitled the last time and are not any more. A database that cannot be read
+    /// at this moment ends nobody's rights.
+    pub(crate) fn look(&mut self, app: &App) -> Vec<Who> {
+        let Ok(now) = app.entitled() else {
+            return Vec::new();
+        };
+        let before = std::mem::replace(&mut self.before, now);
+        before.difference(&self.before).cloned().collect()
+    }
+}
+
 async fn watch(app: Weak<App>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut before = HashSet::new();
+    let mut endings = Endings::default();
     loop {
         ticks.tick().await;
         let Some(app) = app.upgrade() else {
             return;
         };
-        // A database that cannot be read at this moment ends nobody's rights.
-        let Ok(now) = app.entitled() else {
-            continue;
-        };
-        let ended: Vec<Who> = before.difference(&now).cloned().collect();
+        let ended = endings.look(&app);
         if !ended.is_empty() {
             app.events.tell(Change::Ended(ended));
         }
-        before = now;
     }
 }

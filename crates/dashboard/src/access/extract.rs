@@ -10,7 +10,10 @@ use crate::app::App;
 use crate::error::ApiError;
 
 /// Somebody who may see accounts.
-pub(crate) struct Reader(pub(crate) Caller);
+pub(crate) struct Reader(
+    #[allow(dead_code, reason = "what a reader is shown is the same whoever he is")]
+    pub(crate)  Caller,
+);
 /// Somebody who may use terminals and renew logins.
 pub(crate) struct Launcher(pub(crate) Caller);
 /// Somebody who may do everything.

@@ -19,7 +19,7 @@ use crate::options::Network;
 use crate::store::{Digest, SignInRecord, TokenRecord};
 
 pub(crate) mod cookie;
-mod endings;
+pub(crate) mod endings;
 mod extract;
 mod in_force;
 pub(crate) mod local_peer;

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 
 use crate::error::ApiError;
@@ -99,7 +100,7 @@ impl Visitor {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let is_ours = match (origins.next(), origins.next()) {
             (None, _) => {
-                let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+                let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
                 !matches!(site, Some(b"cross-site" | b"same-site"))
             }
             (Some(origin), None) => origin.as_bytes() == self.origin().as_bytes(),
@@ -142,11 +143,7 @@ fn authority(parts: &Parts) -> Result<String, ApiError> {
         (None, _) => None,
         (Some(_), Some(_)) => return Err(ApiError::bad_request("a request has one host")),
     };
-    let authority = parts
-        .uri
-        .authority()
-        .map(|authority| authority.as_str())
-        .or(host);
+    let authority = parts.uri.authority().map(Authority::as_str).or(host);
     match authority.filter(|text| is_authority(text)) {
         Some(authority) => Ok(authority.to_ascii_lowercase()),
         None => Err(ApiError::bad_request("the request names no host")),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use model::{AccountId, AccountName, Secret};
@@ -154,7 +154,7 @@ struct Wanted {
     post, path = "/api/import", tag = "import and export", request_body = ImportBody,
     responses(
         (status = 200, description = "What was done, or with `dry_run` would be.", body = Imported),
-        (status = 409, description = "The vault was changed meanwhile.", body = ErrorBody),
+        (status = 409, description = "Two accounts in it have the same name, or the vault was changed meanwhile.", body = ErrorBody),
         BodyRefusals,
     ),
 )]
@@ -234,16 +234,24 @@ fn wanted(body: Value) -> Result<Wanted, ApiError> {
     })
 }
 
-/// The refusal, with each account that cannot be taken.
+/// The refusal, with the accounts that cannot be taken. Those that are good but for another one of
+/// the same name are a conflict.
 fn not_imported(error: ImportError) -> ApiError {
-    let errors = match &error {
-        ImportError::Entries(errors) => errors
-            .iter()
-            .map(|one| json!({"position": one.position, "problem": one.problem}))
-            .collect(),
-        _ => Vec::new(),
+    /// So many are named.
+    const MOST: usize = 100;
+    let entries = match &error {
+        ImportError::Entries(errors) => &errors[..],
+        ImportError::TooLarge | ImportError::NotJson { .. } | ImportError::NotAnArray => &[],
     };
+    let is_conflict = !entries.is_empty() && entries.iter().all(|one| one.is_second);
+    let named = entries.iter().take(MOST);
+    let errors: Vec<Value> = named
+        .map(|one| json!({"position": one.position, "problem": one.problem}))
+        .collect();
     let mut refusal = ApiError::from(error);
+    if is_conflict {
+        refusal.status = StatusCode::CONFLICT;
+    }
     refusal.more.insert("errors".to_owned(), errors.into());
     refusal
 }

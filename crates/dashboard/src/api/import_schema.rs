@@ -1,11 +1,11 @@
 //! The schemas of an export and an import: `vault` reads and writes them, here they are described.
 
 use serde_json::Value;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{OneOfBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::accounts::input as schemas;
+use super::accounts::schema::{self, nullable};
 use super::import_export::OnConflict;
 
 /// An account with its secrets, as it is exported.
@@ -54,11 +54,7 @@ impl ToSchema for ImportBody {
 
 impl PartialSchema for ImportBody {
     fn schema() -> RefOr<Schema> {
-        let accounts = || {
-            ArrayBuilder::new()
-                .items(importable())
-                .max_items(Some(10_000))
-        };
+        let accounts = || ArrayBuilder::new().items(importable());
         let with_options = ObjectBuilder::new()
             .schema_type(Type::Object)
             .property("accounts", accounts())
@@ -78,23 +74,20 @@ impl PartialSchema for ImportBody {
 
 /// An account as an import takes it: what is missing is empty, what is unknown is passed over.
 fn importable() -> ObjectBuilder {
-    let nullable = |kind: Type| {
-        ObjectBuilder::new().schema_type(SchemaType::from_iter(vec![kind, Type::Null]))
-    };
-    let credential = || nullable(Type::String).pattern(Some(schemas::CREDENTIAL_PATTERN));
+    let credential = || nullable(Type::String).pattern(Some(schema::CREDENTIAL_PATTERN));
     let environment = nullable(Type::Object)
-        .property_names(Some(schemas::variable_name().build()))
-        .additional_properties(Some(RefOr::from(schemas::variable_value())));
+        .property_names(Some(schema::variable_name().build()))
+        .additional_properties(Some(RefOr::from(schema::variable_value())));
     ObjectBuilder::new()
         .schema_type(Type::Object)
-        .property("name", schemas::imported_name())
-        .property("auth_type", kinds())
+        .property("name", schema::imported_name())
+        .property("auth_type", importable_kinds())
         .property("api_key", credential())
         .property("access_token", credential())
         .property("refresh_token", credential())
-        .property("expires_at", nullable(Type::Integer))
+        .property("expires_at", nullable(Type::Number))
         .property("document", nullable(Type::Object))
-        .property("identity", object())
+        .property("identity", utoipa::openapi::schema::empty())
         .property("environment", environment)
         .required("name")
 }
@@ -105,10 +98,16 @@ fn kinds() -> ObjectBuilder {
         .enum_values(Some(["api_key", "oauth"].map(Value::from)))
 }
 
+/// Where it is not said, it is a login if there is an access token.
+fn importable_kinds() -> ObjectBuilder {
+    let values = ["api_key".into(), "oauth".into(), "".into(), Value::Null];
+    nullable(Type::String).enum_values(Some(values))
+}
+
 fn object() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
 }
 
-fn false_schema() -> utoipa::openapi::schema::AdditionalProperties<Schema> {
-    utoipa::openapi::schema::AdditionalProperties::FreeForm(false)
+fn false_schema() -> AdditionalProperties<Schema> {
+    AdditionalProperties::FreeForm(false)
 }

@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 
 use super::body::Body;
 use super::query::Path;
+use crate::api::number::whole;
 use crate::access::{Administrator, Launcher};
 use crate::app::App;
 use crate::error::{ApiError, ErrorBody};
@@ -59,7 +60,11 @@ async fn list(State(app): State<Arc<App>>, Launcher(_caller): Launcher) -> Json<
 #[serde(deny_unknown_fields)]
 struct Rename {
     /// Not empty, nothing but white space, or with control characters.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     title: String,
 }
 
@@ -130,6 +135,7 @@ async fn remove(
 struct NewLink {
     /// How long it is good for.
     #[schema(minimum = 1, maximum = 1440)]
+    #[serde(deserialize_with = "whole")]
     minutes: u32,
 }
 

@@ -198,6 +198,17 @@ mod tests {
     }
 
     #[test]
+    fn what_would_exhaust_the_machine_is_not_even_begun() {
+        let fits = |cost: Cost| cost.params(32).is_some();
+        let most = Cost::MOST;
+        assert!(fits(most));
+        let (memory_kib, passes, lanes) = (most.memory_kib + 1, most.passes + 1, most.lanes + 1);
+        assert!(!fits(Cost { memory_kib, ..most }));
+        assert!(!fits(Cost { passes, ..most }));
+        assert!(!fits(Cost { lanes, ..most }));
+    }
+
+    #[test]
     fn rubbish_and_giants_are_wrong_at_once() {
         let salt = BASE64_NOPAD.encode(&[1; 16]);
         let hash = BASE64_NOPAD.encode(&[1; 32]);

@@ -1,6 +1,6 @@
 //! Set-up, passwords, second factors, limits.
 //!
-//! Every attempt is reserved before anything is looked at ([`flow::attempt`]): what is wrong counts,
+//! Every attempt is reserved before anything is looked at ([`attempt::attempt`]): what is wrong counts,
 //! what is right is given back.
 
 use vault::Vault;
@@ -13,6 +13,8 @@ use passkeys::{Asserting, Registering};
 use pending::Pending;
 use slots::Slots;
 
+pub(crate) mod attempt;
+pub(crate) mod check;
 pub(crate) mod flow;
 mod hash;
 pub(crate) mod passkeys;
@@ -21,9 +23,10 @@ mod pending;
 pub(crate) mod random;
 pub(crate) mod recovery;
 pub(crate) mod reset;
+pub(crate) mod set_up;
 mod slots;
 pub(crate) mod totp;
-mod werkzeug;
+pub(crate) mod werkzeug;
 
 /// Where the vault keeps the secret of the codes, sealed.
 pub(crate) const TOTP: &str = "totp";

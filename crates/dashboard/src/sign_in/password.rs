@@ -118,8 +118,10 @@ mod tests {
             ("password", false),
             ("password123", false),
             ("aaaaaaaaaaa", false),
-            ("xkR7#qLp", true),
+            ("xkR7#qLpZ", true),
             ("xkR7#qL", false),
+            // By its own arithmetic, zxcvbn gives no eight characters more than 2.
+            ("xkR7#qLp", false),
             ("aaaaaaaaaaaa", true),
             ("ééééééééééé", false),
             ("一二三四五六七八九十甲乙", true),

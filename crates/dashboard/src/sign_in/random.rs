@@ -33,9 +33,7 @@ pub(crate) fn readable<const N: usize>() -> Result<String, ApiError> {
 
 /// What somebody typed, as [`readable`] made it: without white space, hyphens and lower case.
 pub(crate) fn as_made(typed: &str) -> String {
-    let kept = typed
-        .chars()
-        .filter(|letter| letter.is_ascii_alphanumeric());
+    let kept = typed.chars().filter(char::is_ascii_alphanumeric);
     kept.map(|letter| letter.to_ascii_uppercase()).collect()
 }
 

@@ -17,7 +17,7 @@ use super::metered::Metered;
 use super::wire::Wire;
 use super::wires::Wires;
 use super::{Engine, MESSAGE_LIMIT, STRANGER_LIMIT};
-use crate::access::Caller;
+use crate::access::{Caller, Who};
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -81,16 +81,24 @@ impl Handshakes {
         }
     }
 
-    /// Of a connection that is there. Whoever has opened it goes on with it, nobody else.
+    /// Of a connection that is there. Whoever has opened it goes on with it, nobody else. Programs
+    /// may send their token with its first request alone, as python-socketio does: then the
+    /// identifier, 96 random bits, stands for it. Browsers send their cookie always.
     fn wire(&self, id: &str, caller: Option<&Caller>) -> Result<Arc<Wire>, ApiError> {
         let Some(wire) = self.wires.get(id) else {
             return Err(ApiError::bad_request("this Socket.IO connection has ended"));
         };
-        match &wire.opener {
-            Some(opener) if caller.is_none_or(|caller| caller.who != *opener) => Err(
-                ApiError::new(StatusCode::FORBIDDEN, "this connection is somebody else's"),
-            ),
-            _ => Ok(wire),
+        let may = match (&wire.opener, caller) {
+            (None, _) | (Some(Who::Token { .. }), None) => true,
+            (Some(_), None) => false,
+            (Some(opener), Some(caller)) => caller.who == *opener,
+        };
+        match may {
+            true => Ok(wire),
+            false => {
+                let message = "this connection is somebody else's";
+                Err(ApiError::new(StatusCode::FORBIDDEN, message))
+            }
         }
     }
 
@@ -130,7 +138,7 @@ impl Handshakes {
         let body = body
             .collect()
             .await
-            .map(|whole| whole.to_bytes())
+            .map(http_body_util::Collected::to_bytes)
             .unwrap_or_default();
         match id {
             None => {

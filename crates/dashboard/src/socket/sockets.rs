@@ -57,7 +57,7 @@ pub(super) async fn end_with_rights(sockets: Weak<Sockets>, mut changes: Receive
         };
         match change {
             Ok(Change::Ended(over)) => {
-                sockets.end_those(|client| over.contains(&client.caller.who))
+                sockets.end_those(|client| over.contains(&client.caller.who));
             }
             Ok(Change::Accounts | Change::Sessions) => {}
             // Whose rights ended was missed.

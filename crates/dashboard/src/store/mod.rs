@@ -26,7 +26,7 @@ mod tokens;
 
 pub(crate) use attempts::{Attempt, Source};
 pub(crate) use audit::Entry;
-pub(crate) use credentials::{Credentials, SignInRecord, TokenRecord};
+pub(crate) use credentials::{SignInRecord, TokenRecord};
 pub(crate) use digest::Digest;
 pub(crate) use passkeys::StoredPasskey;
 pub(crate) use sign_ins::NewSignIn;

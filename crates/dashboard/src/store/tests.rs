@@ -1,6 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::Ordering;
 
+use vault::durable::Placing;
+
 use super::*;
 use crate::access::Scope;
 
@@ -60,7 +62,8 @@ fn its_files_are_the_owners_alone() {
 fn what_is_no_database_of_ours_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("dashboard.db");
-    std::fs::write(&path, "no database at all, but a long text".repeat(100)).unwrap();
+    let text = "no database at all, but a long text".repeat(100);
+    vault::durable::write(&path, text.as_bytes(), 0o600, Placing::New).unwrap();
     assert!(matches!(
         Store::open(directory.path()),
         Err(StoreError::Database { .. })

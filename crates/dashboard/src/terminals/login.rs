@@ -7,6 +7,7 @@ use serde::Serialize;
 use vault::Credential;
 
 use super::Session;
+use crate::api::accounts::object::masked_key;
 use crate::app::App;
 use crate::clock;
 use crate::error::ApiError;
@@ -41,7 +42,7 @@ impl LoginComplete {
                     session,
                     account_id: id,
                     captured: true,
-                    token_preview: login.access_token().masked(),
+                    token_preview: masked_key(&login.access_token()),
                     has_refresh: !login.refresh_token().is_empty(),
                     expires_in_min: left.map(|milliseconds| milliseconds.max(0) / 60_000),
                 })

@@ -8,16 +8,6 @@ use serde_json::json;
 use crate::server::{Server, eventually};
 use crate::socket::Socket;
 
-/// Of this process, in KiB.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn two_megabytes_are_pasted_and_the_socket_stays() {
     let server = Server::start().await;
@@ -85,49 +75,14 @@ async fn a_flood_is_held_back_and_control_c_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_read_nothing_take_no_memory() {
-    let server = Server::start().await;
-    let directory = server.running("project", "yes 0123456789012345678901234567890123456789");
-    let mut stalled = Vec::new();
-    for older in [true, false] {
-        let mut socket = Socket::connect_narrow(&server).await;
-        socket.acknowledges = false;
-        let session = match older {
-            true => socket.start_as_older(&server.account, &directory).await,
-            false => socket.start(&server.account, &directory).await,
-        };
-        stalled.push((socket, session));
-    }
-    let before = resident();
-    // Long enough for the patience with those who acknowledge nothing to end: it goes on without them.
-    let (_, session) = &stalled[0];
-    let produced = server
-        .session_that(session, |session| {
-            session["bytes"].as_u64() > Some(64 << 20)
-        })
-        .await;
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 24 << 10, "{grown} KiB more after {produced}");
-    // The connection is still there, and so is the way back to what is now.
-    let (mut socket, session) = stalled.remove(0);
-    socket
-        .emit(
-            "terminal_input",
-            json!({"session": session, "data": "\u{3}"}),
-        )
-        .await;
-    socket.wait_for("terminal_exit").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn many_small_outputs_to_a_stalled_client_do_not_end_its_connection() {
     let server = Server::start().await;
-    let script = "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo line $i; done; printf done; read line; exit 7";
+    let script = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line $i; done; printf done; read line; exit 7";
     let directory = server.running("project", script);
     let mut socket = Socket::connect_narrow(&server).await;
     let session = socket.start_as_older(&server.account, &directory).await;
     server
-        .session_that(&session, |session| session["bytes"].as_u64() > Some(60_000))
+        .session_that(&session, |session| session["bytes"].as_u64() > Some(200_000))
         .await;
     socket.output_until("done").await;
     socket.type_text("\r").await;

@@ -25,11 +25,14 @@ impl<'server> Polling<'server> {
     }
 
     async fn post(&self, packets: &str) -> u16 {
-        let headers = format!("{}Content-Type: text/plain;charset=UTF-8\r\n", self.headers);
-        self.server
-            .ask("POST", &self.path, &headers, packets)
-            .await
-            .status
+        self.post_as(&self.headers, packets).await
+    }
+
+    async fn post_as(&self, headers: &str, packets: &str) -> u16 {
+        let headers = format!("{headers}Content-Type: text/plain;charset=UTF-8
+");
+        let answer = self.server.ask("POST", &self.path, &headers, packets);
+        answer.await.status
     }
 
     async fn until(&self, wanted: &str) -> String {
@@ -69,9 +72,15 @@ async fn a_terminal_without_websocket() {
         200
     );
     polling.until("300000").await;
-    // Somebody else's connection is nobody else's business.
-    let foreign = server.ask("GET", &polling.path, "", "").await;
-    assert_eq!(foreign.status, 403, "{foreign:?}");
+    // Clients that send a token with the first request alone go on; somebody else does not.
+    assert_eq!(polling.post_as("", "3").await, 200);
+    let (_, other) = server.new_token("launch").await;
+    let other = format!("X-Auth-Token: {other}\r\n");
+    assert_eq!(polling.post_as(&other, "3").await, 403);
+    let cookie = format!("Cookie: {}\r\n", server.sign_in().await);
+    let browser = Polling::open(&server, &cookie).await;
+    assert_eq!(browser.post_as("", "40").await, 403);
+    assert_eq!(browser.post("40").await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

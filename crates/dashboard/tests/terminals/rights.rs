@@ -164,6 +164,10 @@ async fn a_link_is_good_for_watching_one_session_alone() {
     ] {
         let answer = watcher.ask(event, payload).await;
         assert!(answer["error"].is_string(), "{event}: {answer}");
+        if event == "start_terminal" {
+            let told = watcher.wait_for("terminal_error").await;
+            assert_eq!(told["error"], answer["error"]);
+        }
     }
     let answer = watcher
         .ask(

@@ -290,23 +290,3 @@ async fn a_shutdown_leaves_no_process() {
         eventually(async || (!process.exists()).then_some(())).await;
     }
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sessions_leave_no_descriptor() {
-    let server = Server::start().await;
-    let directory = server.running("project", "exit 0");
-    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
-    let mut socket = Socket::connect(&server).await;
-    let mut counts = Vec::new();
-    for _ in 0..2 {
-        for _ in 0..30 {
-            let session = socket.start(&server.account, &directory).await;
-            socket.wait_for("terminal_exit").await;
-            server
-                .session_that(&session, |session| session["ended_at"].is_i64())
-                .await;
-        }
-        counts.push(open());
-    }
-    assert!(counts[1] <= counts[0] + 8, "{counts:?}");
-}

@@ -45,20 +45,19 @@ impl Seen {
     pub fn kind(&self) -> ScreenKind {
         self.terminal.active_screen_kind()
     }
-
-    /// All that `avt` knows, but for a sequence that is not whole.
-    pub fn dump(mut self) -> String {
-        self.terminal.feed("\x18");
-        self.terminal.dump()
-    }
 }
 
-/// The character, and the colours if they are not the usual.
+/// The character, and the colours if they are not the usual. Those of a blank that do not show are no matter.
 fn cell(cell: &Cell) -> String {
-    if *cell.pen() == Pen::default() {
+    let pen = cell.pen();
+    let shows = pen.background().is_some()
+        || pen.is_inverse()
+        || pen.is_underline()
+        || pen.is_strikethrough();
+    if *pen == Pen::default() || cell.char() == ' ' && !shows {
         cell.char().to_string()
     } else {
-        format!("{}{:?}", cell.char(), cell.pen())
+        format!("{}{pen:?}", cell.char())
     }
 }
 

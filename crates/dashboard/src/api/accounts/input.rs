@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 
 use model::{AccountName, NAME_LIMIT, NameError, Secret, Timestamp};
 use serde::{Deserialize, Deserializer};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use vault::{TokenChange, is_variable_name};
 
 use super::object::AuthKind;
+use super::schema;
 use crate::api::number::whole_or_none;
 use crate::error::ApiError;
 
 /// Longest key or token, in characters. Real ones have about 110.
-const CREDENTIAL_LIMIT: usize = 16 * 1024;
+pub(super) const CREDENTIAL_LIMIT: usize = 16 * 1024;
 /// Most variables of one account.
-const VARIABLES_LIMIT: usize = 200;
+pub(super) const VARIABLES_LIMIT: usize = 200;
 /// Latest end of a token, in epoch milliseconds: the last moment of the year 9999.
-const LATEST: i64 = 253_402_300_799_999;
+pub(super) const LATEST: i64 = 253_402_300_799_999;
 
 /// A key or token as it is given: printable ASCII, with white space around it.
 #[derive(Clone, Debug)]
@@ -33,19 +32,15 @@ pub(crate) struct Variables(BTreeMap<String, Value>);
 struct Value(Secret);
 
 /// An account to be added.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccountBody {
-    /// Letters and digits of any script, `.`, `_` and `-`; white space becomes `-`.
-    #[schema(schema_with = name_schema)]
     pub(crate) name: String,
-    /// `api_key` if it is not given.
+    /// A key if it is not given.
     pub(crate) auth_type: Option<AuthKind>,
     pub(crate) api_key: Option<Credential>,
     pub(crate) access_token: Option<Credential>,
     pub(crate) refresh_token: Option<Credential>,
-    /// When the access token ends, in epoch milliseconds; 0 if that is not known.
-    #[schema(minimum = 0, maximum = 253_402_300_799_999_i64)]
     #[serde(default, deserialize_with = "whole_or_none")]
     pub(crate) expires_at: Option<i64>,
     pub(crate) environment: Option<Variables>,
@@ -56,7 +51,7 @@ pub(crate) struct NewAccountBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountChangeBody {
-    #[schema(schema_with = optional_name_schema)]
+    #[schema(schema_with = schema::changed_name)]
     pub(crate) name: Option<String>,
     /// Cannot be changed: refused unless it is what it was.
     pub(crate) auth_type: Option<AuthKind>,
@@ -104,6 +99,15 @@ pub(crate) fn account_name(text: &str) -> Result<AccountName, ApiError> {
         .filter(|word| !word.is_empty())
         .collect();
     Ok(AccountName::parse(&words.join("-"))?)
+}
+
+/// The name, if there is one.
+///
+/// # Errors
+/// As [`account_name`].
+pub(crate) fn given_name(text: Option<&str>) -> Result<Option<AccountName>, ApiError> {
+    let name = text.filter(|text| !text.trim_matches(is_plain_space).is_empty());
+    name.map(account_name).transpose()
 }
 
 /// The secret, if there is one.
@@ -198,97 +202,4 @@ impl<'de> Deserialize<'de> for Credential {
 
 fn is_plain_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\r' | '\n')
-}
-
-impl ToSchema for Credential {}
-
-impl PartialSchema for Credential {
-    fn schema() -> RefOr<Schema> {
-        text()
-            .max_length(Some(CREDENTIAL_LIMIT))
-            .pattern(Some(CREDENTIAL_PATTERN))
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
-            .description(Some("A key or token; white space around it is left out."))
-            .into()
-    }
-}
-
-impl ToSchema for Variables {}
-
-impl PartialSchema for Variables {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .property_names(Some(variable_name().build()))
-            .additional_properties(Some(RefOr::from(variable_value())))
-            .max_properties(Some(VARIABLES_LIMIT))
-            .description(Some("Variables that are set in each launch."))
-            .into()
-    }
-}
-
-/// Printable ASCII, with white space around it.
-pub(crate) const CREDENTIAL_PATTERN: &str = r"^[ \t\r\n]*[!-~]*[ \t\r\n]*$";
-
-pub(crate) fn variable_name() -> ObjectBuilder {
-    text().pattern(Some("^[A-Za-z_][A-Za-z0-9_]*$"))
-}
-
-pub(crate) fn variable_value() -> ObjectBuilder {
-    text().pattern(Some(r"^[^\u0000]*$"))
-}
-
-/// A name in an import, where white space in it is not mended.
-pub(crate) fn imported_name() -> ObjectBuilder {
-    text()
-        .pattern(Some(r"^[\p{L}\p{N}_][\p{L}\p{N}._-]*$"))
-        .min_length(Some(1))
-        .max_length(Some(NAME_LIMIT))
-}
-
-fn text() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String)
-}
-
-/// The names that a person may give: [`AccountName`] and white space.
-pub(crate) const NAME_PATTERN: &str = r"^[ \t\r\n]*[\p{L}\p{N}_][\p{L}\p{N}._ \t\r\n-]*$";
-
-fn name_schema() -> Schema {
-    named(text())
-}
-
-fn optional_name_schema() -> Schema {
-    let types = vec![Type::String, Type::Null];
-    named(ObjectBuilder::new().schema_type(SchemaType::from_iter(types)))
-}
-
-fn named(builder: ObjectBuilder) -> Schema {
-    builder
-        .pattern(Some(NAME_PATTERN))
-        .min_length(Some(1))
-        .max_length(Some(NAME_LIMIT))
-        .into()
-}
-
-/// A credential document, as far as it is looked at.
-pub(crate) fn document_schema() -> Schema {
-    let token = |shortest| {
-        text()
-            .pattern(Some("^[!-~]*$"))
-            .min_length(Some(shortest))
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
-    };
-    let login = ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("accessToken", token(1))
-        .property("refreshToken", token(0))
-        .property("expiresAt", ObjectBuilder::new().schema_type(Type::Number))
-        .property("scopes", utoipa::openapi::ArrayBuilder::new())
-        .required("accessToken");
-    let types = vec![Type::Object, Type::Null];
-    ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter(types))
-        .property("claudeAiOauth", login)
-        .required("claudeAiOauth")
-        .into()
 }

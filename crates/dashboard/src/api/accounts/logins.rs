@@ -39,7 +39,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
 #[serde(deny_unknown_fields)]
 struct CaptureBody {
     /// A whole credential document, as the client's `.credentials.json`.
-    #[schema(schema_with = super::input::document_schema)]
+    #[schema(schema_with = super::schema::document)]
     credentials: Option<serde_json::Map<String, serde_json::Value>>,
 }
 

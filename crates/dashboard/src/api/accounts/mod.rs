@@ -1,10 +1,11 @@
 //! Accounts: listed, added, changed, removed and brought back.
 
 mod cache;
-pub(crate) mod input;
+mod input;
 mod logins;
-mod object;
+pub(crate) mod object;
 mod removed;
+pub(crate) mod schema;
 
 use std::sync::Arc;
 
@@ -227,7 +228,7 @@ pub(crate) struct Done {
     responses(
         (status = 200, description = "It was changed.", body = Done),
         (status = 404, description = "There is no such account.", body = ErrorBody),
-        (status = 409, description = "The name is taken, or the record is damaged.", body = ErrorBody),
+        (status = 409, description = "The name is taken, the account is of the other kind, or its record is damaged.", body = ErrorBody),
         BodyRefusals,
     ),
 )]
@@ -245,8 +246,10 @@ async fn update(
     let work = move |vault: &Vault| {
         let account = vault.get(&id)?;
         if kind.is_some_and(|kind| AuthType::from(kind) != account.auth_type) {
-            return Err(ApiError::bad_request("`auth_type` cannot be changed")
-                .hinted("Add an account of the other kind, and remove this one."));
+            return Err(
+                ApiError::new(StatusCode::CONFLICT, "`auth_type` cannot be changed")
+                    .hinted("Add an account of the other kind, and remove this one."),
+            );
         }
         // Nobody renews a login while it is replaced.
         let lease = match brings_tokens {
@@ -272,11 +275,9 @@ async fn update(
 }
 
 fn account_change(body: &AccountChangeBody) -> Result<AccountChange, ApiError> {
-    let name = body.name.as_deref().map(str::trim);
-    let name = name.filter(|name| !name.is_empty());
     let environment = body.environment.as_ref();
     Ok(AccountChange {
-        name: name.map(input::account_name).transpose()?,
+        name: input::given_name(body.name.as_deref())?,
         api_key: input::given_key(body.api_key.as_ref())?,
         tokens: body.tokens()?,
         environment: environment.map(input::Variables::check).transpose()?,

@@ -18,7 +18,9 @@ use crate::api::body::Body;
 use crate::api::refusals::BodyRefusals;
 use crate::app::App;
 use crate::error::{ApiError, ErrorBody};
-use crate::sign_in::flow::{self, Refusal};
+use crate::sign_in::attempt::{Refusal, attempt, source_of};
+use crate::sign_in::check::check_password;
+use crate::sign_in::flow;
 use crate::sign_in::passkeys;
 use crate::sign_in::password::Password;
 
@@ -72,9 +74,9 @@ async fn start(
     State(app): State<Arc<App>>,
     Body(body): Body<PasswordBody>,
 ) -> Result<Json<Challenge>, ApiError> {
-    let source = flow::source_of(&visitor).await?;
-    let check = flow::check_password(&app, &body.password);
-    let checked = flow::attempt(&app, &source, visitor.address, check).await?;
+    let source = source_of(&visitor).await?;
+    let check = check_password(&app, &body.password);
+    let checked = attempt(&app, &source, visitor.address, check).await?;
     let fingerprint = checked.fingerprint();
     let (state, options) = passkeys::start_assertion(&app, &visitor, fingerprint, source).await?;
     Ok(Json(Challenge { state, options }))
@@ -97,7 +99,7 @@ async fn finish(
     Body(body): Body<ChallengeAnswer>,
 ) -> Result<Response, ApiError> {
     let begun = passkeys::begun_assertion(&app, &visitor, &body.state)?;
-    flow::attempt(&app, &begun.source, visitor.address, async {
+    attempt(&app, &begun.source, visitor.address, async {
         match passkeys::is_asserted(&app, &begun, &body.credential).await? {
             true => Ok(()),
             false => {

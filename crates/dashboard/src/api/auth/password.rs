@@ -18,6 +18,7 @@ use crate::api::body::Body;
 use crate::api::refusals::BodyRefusals;
 use crate::app::App;
 use crate::error::{ApiError, ErrorBody};
+use crate::sign_in::check;
 use crate::sign_in::flow;
 use crate::sign_in::password::{LONGEST, Password, Strength};
 
@@ -73,10 +74,10 @@ async fn confirm(
 struct ChangeBody {
     /// The present one; older clients call it `old_password`.
     #[serde(alias = "old_password")]
-    #[schema(value_type = String, max_length = 1024)]
+    #[schema(value_type = String, min_length = 1, max_length = 1024)]
     current_password: Password,
     /// At least 12 characters, or 8 that are hard to guess.
-    #[schema(value_type = String, max_length = 1024)]
+    #[schema(value_type = String, min_length = 1, max_length = 1024)]
     new_password: Password,
 }
 
@@ -143,6 +144,6 @@ async fn strength(
             "the password has more than 1024 bytes",
         ));
     }
-    let strength = flow::estimate(&app, body.password).await?;
+    let strength = check::estimate(&app, body.password).await?;
     Ok(Json(strength.into()))
 }

@@ -16,8 +16,11 @@ use crate::api::body::Body;
 use crate::api::refusals::BodyRefusals;
 use crate::app::App;
 use crate::error::{ApiError, ErrorBody};
-use crate::sign_in::flow::{self, Factor, SetUp};
+use crate::sign_in::attempt::{attempt, source_of};
+use crate::sign_in::check::{self, Factor};
+use crate::sign_in::flow;
 use crate::sign_in::password::Password;
+use crate::sign_in::set_up::{self, SetUp};
 use crate::store::Digest;
 use crate::vaults::blocking;
 
@@ -33,7 +36,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
 #[serde(deny_unknown_fields)]
 struct SetUpBody {
     /// At least 12 characters, or 8 that are hard to guess.
-    #[schema(value_type = String, max_length = 1024)]
+    #[schema(value_type = String, min_length = 1, max_length = 1024)]
     password: Password,
     /// The one-time code that `claude-accounts serve` prints; from elsewhere than that machine.
     #[schema(required = false, max_length = 100)]
@@ -66,7 +69,7 @@ async fn set_up(
     Body(body): Body<SetUpBody>,
 ) -> Result<Response, ApiError> {
     let code = body.code.as_deref();
-    let done = flow::set_up(&app, &visitor, &headers, &body.password, code).await?;
+    let done = set_up::set_up(&app, &visitor, &headers, &body.password, code).await?;
     let SetUp { api_token, cookie } = done;
     let status = "ok";
     Ok(with_cookie(Some(cookie), SetUpDone { status, api_token }))
@@ -76,7 +79,7 @@ async fn set_up(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SignInBody {
-    #[schema(value_type = String, max_length = 1024)]
+    #[schema(value_type = String, min_length = 1, max_length = 1024)]
     password: Password,
     /// Six digits of an authenticator app.
     #[schema(required = false, max_length = 20)]
@@ -119,10 +122,10 @@ async fn sign_in(
     Body(body): Body<SignInBody>,
 ) -> Result<Response, ApiError> {
     let factor = body.factor()?;
-    let source = flow::source_of(&visitor).await?;
-    let checked = flow::attempt(&app, &source, visitor.address, async {
-        let checked = flow::check_password(&app, &body.password).await?;
-        flow::check_factor(&app, factor).await?;
+    let source = source_of(&visitor).await?;
+    let checked = attempt(&app, &source, visitor.address, async {
+        let checked = check::check_password(&app, &body.password).await?;
+        check::check_factor(&app, factor).await?;
         Ok(checked)
     })
     .await?;

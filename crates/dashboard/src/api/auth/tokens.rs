@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use super::{Done, Named};
 use crate::access::{Administrator, FIRST_TOKEN, FreshAdministrator, Scope, Who};
 use crate::api::body::Body;
+use crate::api::number::whole_or_none;
 use crate::api::query::Path;
 use crate::api::refusals::{BodyRefusals, Refusals};
 use crate::app::App;
@@ -96,6 +97,7 @@ struct MakeBody {
     scope: Scope,
     /// Without it, the token does not expire.
     #[schema(required = false, minimum = 1, maximum = 3650)]
+    #[serde(default, deserialize_with = "whole_or_none")]
     expires_in_days: Option<u32>,
 }
 

@@ -211,15 +211,15 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
     let put = async |id: &str, body: Value| server.put(&format!("/api/accounts/{id}"), body).await;
     put(&key, json!({"access_token": "sk-ant-oat01-FAKE"}))
         .await
-        .refused(400);
-    put(&key, json!({"auth_type": "oauth"})).await.refused(400);
+        .refused(409);
+    put(&key, json!({"auth_type": "oauth"})).await.refused(409);
     put(&key, json!({"name": "LOGIN"})).await.refused(409);
     put(&key, json!({"name": "x", "environment": {"": "FAKE"}}))
         .await
         .refused(400);
     put(&login, json!({"api_key": "sk-ant-api03-FAKE"}))
         .await
-        .refused(400);
+        .refused(409);
     put(&login, json!({"access_token": "FAKE\u{7f}"}))
         .await
         .refused(400);

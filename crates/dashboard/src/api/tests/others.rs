@@ -264,6 +264,9 @@ async fn an_import_does_all_or_nothing_and_says_beforehand_what() {
         .refused(400);
     assert_eq!(refusal["errors"][0]["position"], 2);
     assert_eq!(refusal["errors"].as_array().unwrap().len(), 2);
+    let twice = json!([{"name": "x"}, {"name": "X"}]);
+    let refusal = import(twice).await.refused(409);
+    assert_eq!(refusal["errors"][0]["position"], 2);
     for wrong in [
         json!({"accounts": {}}),
         json!({"accounts": [], "on_conflict": "FAKE"}),

@@ -43,7 +43,7 @@ impl Authenticator {
         object.extend(text("authData"));
         object.extend([0x58, u8::try_from(data.len()).unwrap()]);
         object.extend(data);
-        self.credential(json!({
+        self.credential(&json!({
             "attestationObject": BASE64URL_NOPAD.encode(&object),
             "clientDataJSON": BASE64URL_NOPAD.encode(&client_data),
             "transports": ["internal"],
@@ -57,7 +57,7 @@ impl Authenticator {
         let data = self.data(host, USER_PRESENT | USER_VERIFIED);
         let signed = [&data[..], &Sha256::digest(&client_data)[..]].concat();
         let signature: Signature = self.key.sign(&signed);
-        self.credential(json!({
+        self.credential(&json!({
             "authenticatorData": BASE64URL_NOPAD.encode(&data),
             "clientDataJSON": BASE64URL_NOPAD.encode(&client_data),
             "signature": BASE64URL_NOPAD.encode(signature.to_der().as_bytes()),
@@ -65,7 +65,7 @@ impl Authenticator {
         }))
     }
 
-    fn credential(&self, response: Value) -> Value {
+    fn credential(&self, response: &Value) -> Value {
         let id = BASE64URL_NOPAD.encode(&self.id);
         json!({"id": id, "rawId": id, "type": "public-key", "response": response,
             "clientExtensionResults": {}, "authenticatorAttachment": "platform"})
@@ -93,7 +93,8 @@ impl Authenticator {
 
 fn client_data(kind: &str, options: &Value, origin: &str) -> Vec<u8> {
     let challenge = &options["challenge"];
-    let data = json!({"type": kind, "challenge": challenge, "origin": origin, "crossOrigin": false});
+    let data =
+        json!({"type": kind, "challenge": challenge, "origin": origin, "crossOrigin": false});
     data.to_string().into_bytes()
 }
 

@@ -14,8 +14,8 @@ mod limits;
 mod origins;
 mod passkeys;
 mod password;
-mod secrets;
 mod second_factors;
+mod secrets;
 mod set_up;
 mod sign_ins;
 mod tokens;
@@ -48,7 +48,9 @@ async fn ids(dashboard: &TestDashboard, browser: &Browser) -> Vec<String> {
     let answer = dashboard.ask(get("/api/auth/sessions").by(browser)).await;
     let mut list = answer.json.as_array().unwrap().clone();
     list.sort_by_key(|object| object["current"] != true);
-    list.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect()
+    list.iter()
+        .map(|object| object["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Everybody whose end was told so far.
@@ -92,7 +94,10 @@ impl OwnConnection {
     }
 
     fn over(&self, ask: Ask) -> Ask {
-        ask.over(self.client.local_addr().unwrap(), self.server.local_addr().unwrap())
+        ask.over(
+            self.client.local_addr().unwrap(),
+            self.server.local_addr().unwrap(),
+        )
     }
 }
 
@@ -100,23 +105,34 @@ impl OwnConnection {
 async fn the_audit_log_says_who_from_where_and_is_read_in_parts() {
     let dashboard = TestDashboard::new();
     let browser = dashboard.set_up().await;
-    let wrong = dashboard.ask(login("FAKE wrong").from("198.51.100.9")).await;
+    let wrong = dashboard
+        .ask(login("FAKE wrong").from("198.51.100.9"))
+        .await;
     assert_eq!(wrong.status, 401);
-    dashboard.ask(post("/api/auth/logout", &json!({})).by(&dashboard.sign_in().await)).await;
+    dashboard
+        .ask(post("/api/auth/logout", &json!({})).by(&dashboard.sign_in().await))
+        .await;
     let answer = dashboard.ask(get("/api/audit?limit=2").by(&browser)).await;
     let entries = answer.json["entries"].as_array().unwrap();
     assert_eq!(entries[0]["action"], "sign-out");
     assert_eq!(entries[1]["action"], "sign-in");
     let next = answer.json["next"].as_i64().unwrap();
-    let answer = dashboard.ask(get(&format!("/api/audit?before={next}")).by(&browser)).await;
+    let answer = dashboard
+        .ask(get(&format!("/api/audit?before={next}")).by(&browser))
+        .await;
     let entries = answer.json["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 2);
     assert_eq!(entries[0]["action"], "sign-in failed");
     assert_eq!(entries[0]["address"], "198.51.100.9");
-    assert_eq!((&entries[1]["action"], &entries[1]["who"]), (&json!("set-up"), &json!("browser")));
+    assert_eq!(
+        (&entries[1]["action"], &entries[1]["who"]),
+        (&json!("set-up"), &json!("browser"))
+    );
     assert_eq!(answer.json["next"], Value::Null);
     for query in ["limit=0", "limit=501", "limit=x", "befor=1"] {
-        let answer = dashboard.ask(get(&format!("/api/audit?{query}")).by(&browser)).await;
+        let answer = dashboard
+            .ask(get(&format!("/api/audit?{query}")).by(&browser))
+            .await;
         assert_eq!(answer.status, 400, "{query}");
     }
 }

@@ -31,7 +31,9 @@ async fn other_sites_change_nothing_with_a_cookie_a_token_or_nothing() {
         }
     }
     assert!(is_signed_in(&dashboard, &browser).await);
-    let answer = dashboard.ask(get("/api/auth/tokens").with_token(&browser.api_token)).await;
+    let answer = dashboard
+        .ask(get("/api/auth/tokens").with_token(&browser.api_token))
+        .await;
     assert_eq!(answer.status, 200);
 }
 
@@ -41,9 +43,12 @@ async fn without_an_origin_a_browser_says_where_it_comes_from() {
     dashboard.set_up().await;
     let ask = || login(PASSWORD).without("origin");
     assert_eq!(dashboard.ask(ask()).await.status, 200, "a program");
-    for (site, status) in
-        [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)]
-    {
+    for (site, status) in [
+        ("same-origin", 200),
+        ("none", 200),
+        ("same-site", 403),
+        ("cross-site", 403),
+    ] {
         let answer = dashboard.ask(ask().header("sec-fetch-site", site)).await;
         assert_eq!(answer.status, status, "{site}");
     }
@@ -58,8 +63,14 @@ async fn a_rebound_name_is_not_answered_not_even_a_question() {
     let dashboard = TestDashboard::new();
     let browser = dashboard.set_up().await;
     for path in ["/api/auth/status", "/api/auth/tokens", "/api/audit"] {
-        let ask = get(path).by(&browser).header("host", "rebound.example:5111");
-        assert_eq!(dashboard.ask(ask).await.refusal(), (403, "wrong_origin"), "{path}");
+        let ask = get(path)
+            .by(&browser)
+            .header("host", "rebound.example:5111");
+        assert_eq!(
+            dashboard.ask(ask).await.refusal(),
+            (403, "wrong_origin"),
+            "{path}"
+        );
     }
 }
 

@@ -2,35 +2,49 @@ use serde_json::{Value, json};
 
 use super::authenticator::Authenticator;
 use super::{actions, is_signed_in, login, status};
-use crate::testing::{Answer, Browser, ORIGIN, PASSWORD, TestDashboard, delete, get, loopback, post};
 use crate::options::Network;
+use crate::testing::{
+    Answer, Browser, ORIGIN, PASSWORD, TestDashboard, delete, get, loopback, post,
+};
 
 async fn start(dashboard: &TestDashboard, browser: &Browser) -> Value {
     let body = json!({"name": "laptop"});
-    let answer = dashboard.ask(post("/api/auth/passkeys/start", &body).by(browser)).await;
+    let answer = dashboard
+        .ask(post("/api/auth/passkeys/start", &body).by(browser))
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.json);
     answer.json
 }
 
-async fn register(dashboard: &TestDashboard, browser: &Browser, seed: u8) -> (Authenticator, Answer) {
+async fn register(
+    dashboard: &TestDashboard,
+    browser: &Browser,
+    seed: u8,
+) -> (Authenticator, Answer) {
     let started = start(dashboard, browser).await;
     let authenticator = Authenticator::new(seed);
     let credential = authenticator.create(&started["options"], ORIGIN);
     let body = json!({"state": started["state"], "credential": credential});
-    let answer = dashboard.ask(post("/api/auth/passkeys/finish", &body).by(browser)).await;
+    let answer = dashboard
+        .ask(post("/api/auth/passkeys/finish", &body).by(browser))
+        .await;
     (authenticator, answer)
 }
 
 async fn begin_sign_in(dashboard: &TestDashboard) -> Value {
     let body = json!({"password": PASSWORD});
-    let answer = dashboard.ask(post("/api/auth/login/passkey/start", &body)).await;
+    let answer = dashboard
+        .ask(post("/api/auth/login/passkey/start", &body))
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.json);
     answer.json
 }
 
 async fn finish_sign_in(dashboard: &TestDashboard, state: &Value, credential: &Value) -> Answer {
     let body = json!({"state": state, "credential": credential});
-    dashboard.ask(post("/api/auth/login/passkey/finish", &body)).await
+    dashboard
+        .ask(post("/api/auth/login/passkey/finish", &body))
+        .await
 }
 
 #[tokio::test]
@@ -40,20 +54,35 @@ async fn a_passkey_is_made_needed_used_and_removed() {
     let (mut authenticator, made) = register(&dashboard, &browser, 7).await;
     assert_eq!(made.status, 201, "{}", made.json);
     assert_eq!(made.json["recovery_codes"].as_array().unwrap().len(), 10);
-    assert_eq!(status(&dashboard, None).await["second_factors"], json!(["passkey"]));
-    assert_eq!(dashboard.ask(login(PASSWORD)).await.refusal(), (401, "second_factor_needed"));
+    assert_eq!(
+        status(&dashboard, None).await["second_factors"],
+        json!(["passkey"])
+    );
+    assert_eq!(
+        dashboard.ask(login(PASSWORD)).await.refusal(),
+        (401, "second_factor_needed")
+    );
     let dashboard = dashboard.restarted();
     let begun = begin_sign_in(&dashboard).await;
     authenticator.counter += 1;
     let credential = authenticator.get(&begun["options"], ORIGIN);
     let answer = finish_sign_in(&dashboard, &begun["state"], &credential).await;
     assert_eq!(answer.status, 200, "{}", answer.json);
-    let signed_in = Browser { cookie: answer.cookie().unwrap(), api_token: String::new() };
+    let signed_in = Browser {
+        cookie: answer.cookie().unwrap(),
+        api_token: String::new(),
+    };
     assert!(is_signed_in(&dashboard, &signed_in).await);
     let again = finish_sign_in(&dashboard, &begun["state"], &credential).await;
     assert_eq!(again.status, 400, "an answer counts once");
-    let list = dashboard.ask(get("/api/auth/passkeys").by(&browser)).await.json;
-    assert_eq!((&list[0]["name"], &list[0]["host"]), (&json!("laptop"), &json!("localhost")));
+    let list = dashboard
+        .ask(get("/api/auth/passkeys").by(&browser))
+        .await
+        .json;
+    assert_eq!(
+        (&list[0]["name"], &list[0]["host"]),
+        (&json!("laptop"), &json!("localhost"))
+    );
     assert!(list[0]["last_used_at"].as_i64().is_some());
     let path = format!("/api/auth/passkeys/{}", list[0]["id"].as_str().unwrap());
     let removed = dashboard.ask(delete(&path).by(&browser)).await;
@@ -61,9 +90,11 @@ async fn a_passkey_is_made_needed_used_and_removed() {
     assert_eq!(dashboard.ask(delete(&path).by(&browser)).await.status, 404);
     assert_eq!(dashboard.ask(login(PASSWORD)).await.status, 200);
     let log = actions(&dashboard, &browser).await;
-    for expected in ["second factor added (passkey laptop)", "sign-in (with a passkey)",
-        "second factor removed (passkey laptop)"]
-    {
+    for expected in [
+        "second factor added (passkey laptop)",
+        "sign-in (with a passkey)",
+        "second factor removed (passkey laptop)",
+    ] {
         assert!(log.contains(&format!("browser: {expected}")), "{log:?}");
     }
 }
@@ -92,7 +123,9 @@ async fn wrong_answers_are_refused_and_count() {
         assert!(answer.cookie().is_none());
     }
     let body = json!({"password": PASSWORD});
-    let answer = dashboard.ask(post("/api/auth/login/passkey/start", &body)).await;
+    let answer = dashboard
+        .ask(post("/api/auth/login/passkey/start", &body))
+        .await;
     assert_eq!(answer.refusal(), (429, "too_many_tries"));
 }
 
@@ -106,8 +139,14 @@ async fn a_second_one_makes_no_codes_and_recovery_codes_stand_for_it() {
     assert_eq!(second.json["recovery_codes"], Value::Null);
     let code = &first.json["recovery_codes"][0];
     let body = json!({"password": PASSWORD, "recovery_code": code});
-    assert_eq!(dashboard.ask(post("/api/auth/login", &body)).await.status, 200);
-    assert_eq!(dashboard.ask(post("/api/auth/login", &body)).await.status, 401);
+    assert_eq!(
+        dashboard.ask(post("/api/auth/login", &body)).await.status,
+        200
+    );
+    assert_eq!(
+        dashboard.ask(post("/api/auth/login", &body)).await.status,
+        401
+    );
 }
 
 #[tokio::test]
@@ -125,12 +164,16 @@ async fn what_was_not_begun_here_is_not_finished() {
     let started = start(&dashboard, &browser).await;
     let credential = Authenticator::new(7).create(&started["options"], "http://evil.example");
     let body = json!({"state": started["state"], "credential": credential});
-    let answer = dashboard.ask(post("/api/auth/passkeys/finish", &body).by(&browser)).await;
+    let answer = dashboard
+        .ask(post("/api/auth/passkeys/finish", &body).by(&browser))
+        .await;
     assert_eq!(answer.status, 400);
     for credential in [json!({}), json!("x"), json!({"id": 1})] {
         let started = start(&dashboard, &browser).await;
         let body = json!({"state": started["state"], "credential": credential});
-        let answer = dashboard.ask(post("/api/auth/passkeys/finish", &body).by(&browser)).await;
+        let answer = dashboard
+            .ask(post("/api/auth/passkeys/finish", &body).by(&browser))
+            .await;
         assert_eq!(answer.status, 400);
     }
     assert_eq!(dashboard.ask(login(PASSWORD)).await.status, 200);
@@ -138,23 +181,36 @@ async fn what_was_not_begun_here_is_not_finished() {
 
 #[tokio::test]
 async fn an_address_or_another_host_name_has_none() {
-    let network = Network { remote: true, ..loopback() };
+    let network = Network {
+        remote: true,
+        ..loopback()
+    };
     let dashboard = TestDashboard::with_network(network);
     let browser = dashboard.set_up().await;
     for host in ["127.0.0.1:5111", "[::1]:5111", "192.0.2.9"] {
         let ask = post("/api/auth/passkeys/start", &json!({"name": "a"})).by(&browser);
-        let ask = ask.header("host", host).header("origin", &format!("http://{host}"));
+        let ask = ask
+            .header("host", host)
+            .header("origin", &format!("http://{host}"));
         let answer = dashboard.ask(ask).await;
         assert_eq!(answer.status, 400, "{host}");
         assert!(answer.json["hint"].as_str().unwrap().contains("localhost"));
     }
     let (_, made) = register(&dashboard, &browser, 7).await;
     assert_eq!(made.status, 201, "{}", made.json);
-    let ask = post("/api/auth/login/passkey/start", &json!({"password": PASSWORD}));
-    let ask = ask.header("host", "dash.example").header("origin", "http://dash.example");
+    let ask = post(
+        "/api/auth/login/passkey/start",
+        &json!({"password": PASSWORD}),
+    );
+    let ask = ask
+        .header("host", "dash.example")
+        .header("origin", "http://dash.example");
     let answer = dashboard.ask(ask).await;
     assert_eq!(answer.status, 400);
     // The password was right: that is no failure, and a wrong one is told first.
-    let ask = post("/api/auth/login/passkey/start", &json!({"password": "FAKE wrong one"}));
+    let ask = post(
+        "/api/auth/login/passkey/start",
+        &json!({"password": "FAKE wrong one"}),
+    );
     assert_eq!(dashboard.ask(ask).await.status, 401);
 }

@@ -29,32 +29,64 @@ async fn a_change_ends_all_other_sign_ins_and_tells_their_sockets() {
     let mut changes = dashboard.app.events.listen();
     let answer = dashboard.ask(change(PASSWORD, OTHER).by(&own)).await;
     assert_eq!(answer.status, 200, "{}", answer.json);
-    let renewed = Browser { cookie: answer.cookie().unwrap(), ..own.clone() };
+    let renewed = Browser {
+        cookie: answer.cookie().unwrap(),
+        ..own.clone()
+    };
     assert!(!is_signed_in(&dashboard, &other).await);
-    assert!(!is_signed_in(&dashboard, &own).await, "the cookie before the change");
+    assert!(
+        !is_signed_in(&dashboard, &own).await,
+        "the cookie before the change"
+    );
     assert!(is_signed_in(&dashboard, &renewed).await);
     assert_eq!(ended(&mut changes), [Who::Browser(other_id)]);
-    assert_eq!(ids(&dashboard, &renewed).await, [own_id], "its own sockets stay");
+    assert_eq!(
+        ids(&dashboard, &renewed).await,
+        [own_id],
+        "its own sockets stay"
+    );
     assert_eq!(dashboard.ask(login(PASSWORD)).await.status, 401);
     assert_eq!(dashboard.ask(login(OTHER)).await.status, 200);
     // Tokens stay.
-    let answer = dashboard.ask(get("/api/auth/tokens").with_token(&own.api_token)).await;
+    let answer = dashboard
+        .ask(get("/api/auth/tokens").with_token(&own.api_token))
+        .await;
     assert_eq!(answer.status, 200);
     let log = actions(&dashboard, &renewed).await;
-    assert!(log.contains(&"browser: password changed".to_owned()), "{log:?}");
+    assert!(
+        log.contains(&"browser: password changed".to_owned()),
+        "{log:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_change_needs_the_present_password_and_a_good_new_one() {
     let dashboard = TestDashboard::new();
     let browser = dashboard.set_up().await;
-    assert_eq!(dashboard.ask(change("FAKE wrong one", OTHER).by(&browser)).await.status, 401);
-    assert_eq!(dashboard.ask(change(PASSWORD, "short").by(&browser)).await.status, 400);
-    assert_eq!(dashboard.ask(change(PASSWORD, OTHER)).await.refusal(), (401, "not_signed_in"));
+    assert_eq!(
+        dashboard
+            .ask(change("FAKE wrong one", OTHER).by(&browser))
+            .await
+            .status,
+        401
+    );
+    assert_eq!(
+        dashboard
+            .ask(change(PASSWORD, "short").by(&browser))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(
+        dashboard.ask(change(PASSWORD, OTHER)).await.refusal(),
+        (401, "not_signed_in")
+    );
     assert!(is_signed_in(&dashboard, &browser).await);
     // As older clients call it.
     let body = json!({"old_password": PASSWORD, "new_password": OTHER});
-    let answer = dashboard.ask(post("/api/auth/change-password", &body).by(&browser)).await;
+    let answer = dashboard
+        .ask(post("/api/auth/change-password", &body).by(&browser))
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.json);
 }
 
@@ -65,7 +97,11 @@ async fn a_change_by_another_process_counts_at_the_next_request() {
     let vault = vault(&dashboard);
     let before = vault.password_hash().unwrap();
     // The Python program, or an older version of this one: `dashboard.db` knows nothing of it.
-    assert!(vault.replace_password_hash(before.as_deref(), Some(VECTORS[0])).unwrap());
+    assert!(
+        vault
+            .replace_password_hash(before.as_deref(), Some(VECTORS[0]))
+            .unwrap()
+    );
     assert!(!is_signed_in(&dashboard, &browser).await);
 }
 
@@ -84,14 +120,26 @@ async fn a_reset_works_while_the_dashboard_runs() {
     assert!(!is_signed_in(&dashboard, &browser).await);
     let answer = dashboard.ask(login(OTHER)).await;
     assert_eq!(answer.status, 200, "{}", answer.json);
-    let renewed = Browser { cookie: answer.cookie().unwrap(), api_token: String::new() };
+    let renewed = Browser {
+        cookie: answer.cookie().unwrap(),
+        api_token: String::new(),
+    };
     let tokens = get("/api/auth/tokens").with_token(&browser.api_token);
     assert_eq!(dashboard.ask(tokens.clone()).await.status, 200);
     let log = actions(&dashboard, &renewed).await;
-    assert!(log.contains(&"this machine: password changed".to_owned()), "{log:?}");
-    let all = Reset { remove_second_factors: true, revoke_tokens: true };
+    assert!(
+        log.contains(&"this machine: password changed".to_owned()),
+        "{log:?}"
+    );
+    let all = Reset {
+        remove_second_factors: true,
+        revoke_tokens: true,
+    };
     reset_password(&vault, &Secret::new(PASSWORD), all).unwrap();
-    assert_eq!(dashboard.ask(tokens).await.refusal(), (401, "not_signed_in"));
+    assert_eq!(
+        dashboard.ask(tokens).await.refusal(),
+        (401, "not_signed_in")
+    );
 }
 
 #[tokio::test]
@@ -104,7 +152,10 @@ async fn hashes_of_the_python_program_open_once_and_are_replaced() {
         assert_eq!(vault.password_hash().unwrap().as_deref(), Some(stored));
         let answer = dashboard.ask(login(VECTOR_PASSWORD)).await;
         assert_eq!(answer.status, 200, "{}", answer.json);
-        let browser = Browser { cookie: answer.cookie().unwrap(), api_token: String::new() };
+        let browser = Browser {
+            cookie: answer.cookie().unwrap(),
+            api_token: String::new(),
+        };
         assert!(is_signed_in(&dashboard, &browser).await);
         let replaced = vault.password_hash().unwrap().unwrap();
         assert!(replaced.starts_with("$argon2id$"), "{replaced}");
@@ -119,17 +170,24 @@ async fn a_password_given_again_makes_the_sign_in_fresh() {
     let browser = dashboard.set_up().await;
     let path = dashboard.home.vault_dir().join("dashboard.db");
     let connection = rusqlite::Connection::open(path).unwrap();
-    connection.execute("UPDATE sign_ins SET fresh_until = 0", []).unwrap();
+    connection
+        .execute("UPDATE sign_ins SET fresh_until = 0", [])
+        .unwrap();
     let make = || {
         let body = json!({"name": "ci", "scope": "read"});
         post("/api/auth/tokens", &body).by(&browser)
     };
-    assert_eq!(dashboard.ask(make()).await.refusal(), (403, "fresh_sign_in_needed"));
-    let confirm = |password: &str| {
-        post("/api/auth/confirm", &json!({"password": password})).by(&browser)
-    };
+    assert_eq!(
+        dashboard.ask(make()).await.refusal(),
+        (403, "fresh_sign_in_needed")
+    );
+    let confirm =
+        |password: &str| post("/api/auth/confirm", &json!({"password": password})).by(&browser);
     assert_eq!(dashboard.ask(confirm("FAKE wrong one")).await.status, 401);
-    assert_eq!(dashboard.ask(make()).await.refusal(), (403, "fresh_sign_in_needed"));
+    assert_eq!(
+        dashboard.ask(make()).await.refusal(),
+        (403, "fresh_sign_in_needed")
+    );
     let answer = dashboard.ask(confirm(PASSWORD)).await;
     let until = answer.json["fresh_until"].as_i64().unwrap() - crate::clock::now();
     assert!((290_000..=300_000).contains(&until), "{until}");

@@ -1,5 +1,4 @@
-use std::sync::Arc;
-
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{OwnConnection, actions, status};
@@ -19,19 +18,38 @@ async fn from_elsewhere_only_with_the_code() {
     let before = status(&dashboard, None).await;
     assert_eq!(before["setup_done"], false);
     assert_eq!(before["setup_code_needed"], true);
-    for code in [None, Some(""), Some("AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA")] {
+    for code in [
+        None,
+        Some(""),
+        Some("AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA"),
+    ] {
         let answer = dashboard.ask(set_up(code)).await;
         assert_eq!(answer.refusal(), (403, "setup_code_needed"));
     }
     let code = dashboard.app.setup_code().unwrap();
     assert_eq!(code.len(), 39);
     // As somebody types it.
-    let answer = dashboard.ask(set_up(Some(&code.to_lowercase().replace('-', " ")))).await;
+    let answer = dashboard
+        .ask(set_up(Some(&code.to_lowercase().replace('-', " "))))
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.json);
-    assert!(answer.json["api_token"].as_str().unwrap().starts_with("cat_"));
-    assert!(answer.cookie().unwrap().starts_with("claude_accounts_session="));
+    assert!(
+        answer.json["api_token"]
+            .as_str()
+            .unwrap()
+            .starts_with("cat_")
+    );
+    assert!(
+        answer
+            .cookie()
+            .unwrap()
+            .starts_with("claude_accounts_session=")
+    );
     let after = status(&dashboard, None).await;
-    assert_eq!((&after["setup_done"], &after["setup_code_needed"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&after["setup_done"], &after["setup_code_needed"]),
+        (&json!(true), &json!(false))
+    );
     let again = dashboard.ask(set_up(Some(&code))).await;
     assert_eq!(again.status, 409);
 }
@@ -40,7 +58,9 @@ async fn from_elsewhere_only_with_the_code() {
 async fn the_code_cannot_be_tried_forever() {
     let dashboard = TestDashboard::new();
     for number in 0..10 {
-        let answer = dashboard.ask(set_up(Some("AAAA")).from(&format!("203.0.113.{number}"))).await;
+        let answer = dashboard
+            .ask(set_up(Some("AAAA")).from(&format!("203.0.113.{number}")))
+            .await;
         assert_eq!(answer.refusal(), (403, "setup_code_needed"));
     }
     let code = dashboard.app.setup_code().unwrap();
@@ -56,12 +76,16 @@ async fn the_user_of_this_machine_needs_no_code_unless_a_proxy_stands_between() 
     let answer = dashboard.ask(own.over(get("/api/auth/status"))).await;
     assert_eq!(answer.json["setup_code_needed"], false);
     for header in ["x-forwarded-for", "forwarded", "via"] {
-        let answer = dashboard.ask(own.over(set_up(None)).header(header, "127.0.0.1")).await;
+        let answer = dashboard
+            .ask(own.over(set_up(None)).header(header, "127.0.0.1"))
+            .await;
         assert_eq!(answer.refusal(), (403, "setup_code_needed"), "{header}");
     }
     // Another process's port.
     let other = "127.0.0.1:1".parse().unwrap();
-    let answer = dashboard.ask(set_up(None).over(other, own.server.local_addr().unwrap())).await;
+    let answer = dashboard
+        .ask(set_up(None).over(other, own.server.local_addr().unwrap()))
+        .await;
     assert_eq!(answer.refusal(), (403, "setup_code_needed"));
     let answer = dashboard.ask(own.over(set_up(None))).await;
     assert_eq!(answer.status, 200, "{}", answer.json);
@@ -69,28 +93,26 @@ async fn the_user_of_this_machine_needs_no_code_unless_a_proxy_stands_between() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_at_once_exactly_one_succeeds() {
-    let dashboard = Arc::new(TestDashboard::new());
+    let dashboard = TestDashboard::new();
     let code = dashboard.app.setup_code().unwrap();
-    let mut tasks = Vec::new();
-    for number in 0..8 {
-        let (dashboard, code) = (Arc::clone(&dashboard), code.clone());
-        tasks.push(tokio::spawn(async move {
-            let body = json!({"password": format!("FAKE password {number}"), "code": code});
-            let answer = dashboard.ask(post("/api/auth/setup", &body)).await;
-            (number, answer.status.as_u16())
-        }));
-    }
+    let attempt = |number: usize| {
+        let body = json!({"password": format!("FAKE password {number}"), "code": code});
+        dashboard.ask(post("/api/auth/setup", &body))
+    };
+    let answers = join_all((0..8).map(attempt)).await;
     let mut winners = Vec::new();
-    for task in tasks {
-        match task.await.unwrap() {
-            (number, 200) => winners.push(number),
-            (_, status) => assert_eq!(status, 409),
+    for (number, answer) in answers.iter().enumerate() {
+        match answer.status.as_u16() {
+            200 => winners.push(number),
+            status => assert_eq!(status, 409),
         }
     }
     let [winner] = winners[..] else {
         panic!("{winners:?} succeeded");
     };
-    let answer = dashboard.ask(super::login(&format!("FAKE password {winner}"))).await;
+    let answer = dashboard
+        .ask(super::login(&format!("FAKE password {winner}")))
+        .await;
     assert_eq!(answer.status, 200);
 }
 
@@ -102,10 +124,18 @@ async fn a_password_that_is_easy_to_guess_is_refused() {
         let body = json!({"password": password, "code": code});
         let answer = dashboard.ask(post("/api/auth/setup", &body)).await;
         assert_eq!(answer.status, 400, "{password}");
-        let judged = dashboard.ask(post("/api/auth/strength", &json!({"password": password}))).await;
-        assert!(judged.status == 400 || judged.json["acceptable"] == false, "{}", judged.json);
+        let judged = dashboard
+            .ask(post("/api/auth/strength", &json!({"password": password})))
+            .await;
+        assert!(
+            judged.status == 400 || judged.json["acceptable"] == false,
+            "{}",
+            judged.json
+        );
     }
-    let judged = dashboard.ask(post("/api/auth/strength", &json!({"password": PASSWORD}))).await;
+    let judged = dashboard
+        .ask(post("/api/auth/strength", &json!({"password": PASSWORD})))
+        .await;
     assert_eq!(judged.json["acceptable"], true);
     assert!(judged.json["score"].as_u64().unwrap() <= 4);
 }
