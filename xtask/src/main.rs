@@ -15,6 +15,7 @@ mod bench;
 mod demo;
 mod package;
 mod process;
+mod screenshots;
 mod test;
 mod workspace;
 
@@ -30,11 +31,12 @@ The project's chores.
 Usage: cargo xtask VERB [ARGUMENTS]
 
 Verbs:
-  test      Install what the tests need, run every check, test and fuzz target, and count them.
-  demo      Show the program at work on a throw-away host.
-  bench     Compare with what a user would pick instead (arguments go to bench/run).
-  package   Build target/package/claude-accounts-VERSION-ARCH.tar.gz.
-  help      Print this.
+  test         Install what the tests need, run every check, test and fuzz target, and count them.
+  demo         Show the program at work on a throw-away host.
+  bench        Compare with what a user would pick instead (arguments go to bench/run).
+  screenshots  Take a picture of every screen of the dashboard, into docs/pictures.
+  package      Build target/package/claude-accounts-VERSION-ARCH.tar.gz.
+  help         Print this.
 
 `cargo xtask test --help` lists the options of `test`.
 ";
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(),
         "bench" => bench::run(rest),
         "package" => package::run(),
+        "screenshots" => screenshots::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -38,7 +38,7 @@ impl App {
         let store = Store::open(options.vault.directory())?;
         let events = Events::new();
         let app = Arc::new(Self {
-            access: Access::new(&options.network, vaults.another()?),
+            access: Access::new(&options.network, vaults.another()?, store.path()),
             sign_in: SignIn::new(&vaults.another()?)?,
             accounts: AccountsCache::new(vaults.another()?),
             removed: RemovedAccounts::default(),

@@ -18,6 +18,7 @@ pub(crate) struct Vaults {
 impl Vaults {
     /// Opens the vault, or makes an empty one.
     pub(crate) fn open(paths: &VaultPaths, key: Option<&VaultKey>) -> Result<Self, VaultError> {
+        drop(Vault::open_or_create(paths, Box::new(NoPassphrase))?);
         let quick = open(paths, key)?;
         Ok(Self {
             paths: paths.clone(),
@@ -63,8 +64,9 @@ impl Vaults {
     }
 }
 
+/// Never makes one: where it has been removed, there is not to be another one that nobody asked for.
 fn open(paths: &VaultPaths, key: Option<&VaultKey>) -> Result<Vault, VaultError> {
-    let vault = Vault::open_or_create(paths, Box::new(NoPassphrase))?;
+    let vault = Vault::open(paths, Box::new(NoPassphrase))?;
     if let Some(key) = key {
         vault.unlock_with(key)?;
     }

@@ -1,5 +1,10 @@
 //! Clients that want to hurt, against the whole dashboard on a port of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what must not fail in a test ends the test"
+)]
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::Arc;

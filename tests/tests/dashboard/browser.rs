@@ -107,4 +107,6 @@ stories! {
     every_screen_is_accessible "accessible"
     by_keyboard_alone "keyboard"
     settings_and_second_factor "settings"
+    a_passkey_as_second_factor "passkeys"
+    terminals_as_a_workplace "terminals"
 }

@@ -1,7 +1,11 @@
 //! The password and the first API token, as the vault has them at this moment.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use axum::http::StatusCode;
 use vault::{Vault, VaultError};
 
 use crate::error::ApiError;
@@ -11,6 +15,7 @@ use crate::store::Digest;
 /// What the vault's settings say. Read again only when another connection has written to it.
 pub(crate) struct InForce {
     known: Mutex<Known>,
+    databases: [Opened; 2],
 }
 
 struct Known {
@@ -31,8 +36,43 @@ pub(crate) struct State {
     pub(crate) has_totp: bool,
 }
 
+/// A database as it was when it was opened.
+struct Opened {
+    path: PathBuf,
+    /// Device and inode; `None` if there is no such file.
+    identity: Option<(u64, u64)>,
+}
+
+impl Opened {
+    fn now(path: PathBuf) -> Self {
+        let identity = identity(&path);
+        Self { path, identity }
+    }
+
+    /// SQLite goes on with a file that was removed or replaced: what is written to it is lost, and
+    /// what other programs change is never seen.
+    fn check(&self) -> Result<(), ApiError> {
+        if identity(&self.path) == self.identity {
+            return Ok(());
+        }
+        let message = format!(
+            "{} was removed or replaced while the dashboard runs",
+            model::printable(&self.path.to_string_lossy())
+        );
+        Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
+            .hinted("Put it back, or start the dashboard again."))
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 impl InForce {
-    pub(super) fn new(vault: Vault) -> Self {
+    /// `dashboard` is the path of the dashboard's own database.
+    pub(super) fn new(vault: Vault, dashboard: &Path) -> Self {
+        let databases = [vault.paths().database(), dashboard.to_owned()].map(Opened::now);
         let state = State {
             password: None,
             first_token: None,
@@ -44,12 +84,14 @@ impl InForce {
                 version: None,
                 state,
             }),
+            databases,
         }
     }
 
     /// # Errors
-    /// If the vault cannot be read.
+    /// If the vault cannot be read, or is not the one any more that was opened.
     pub(crate) fn now(&self) -> Result<State, ApiError> {
+        self.databases.iter().try_for_each(Opened::check)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // Asked for before it is read: what is written in between is seen the next time.
         let version = known.vault.data_version()?;

@@ -5,6 +5,7 @@
 //! in it has changed.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -16,6 +17,7 @@ use crate::clock;
 use crate::error::ApiError;
 use crate::listener::Trust;
 use crate::options::Network;
+use crate::sign_in::flow::FRESH;
 use crate::store::{Digest, SignInRecord, TokenRecord};
 
 pub(crate) mod cookie;
@@ -128,7 +130,7 @@ impl Caller {
     pub(crate) fn require_fresh(&self) -> Result<(), ApiError> {
         self.require(Scope::Admin)?;
         let is_fresh = match &self.who {
-            Who::Browser(_) => self.fresh_until.is_some_and(|until| until > clock::now()),
+            Who::Browser(_) => self.fresh_until.is_some_and(is_soon),
             Who::Token { .. } => true,
             Who::Watcher { .. } => false,
         };
@@ -150,6 +152,13 @@ impl Caller {
     }
 }
 
+/// Whether a sign-in that is fresh until then is so now. A clock that was set back makes none fresh
+/// for longer.
+fn is_soon(until: i64) -> bool {
+    let left = until - clock::now();
+    (1..=FRESH).contains(&left)
+}
+
 /// Decides from a request's headers who is calling.
 pub(crate) struct Access {
     network: Network,
@@ -157,11 +166,12 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// `vault` is a connection of its own: it is asked at every request.
-    pub(crate) fn new(network: &Network, vault: Vault) -> Self {
+    /// `vault` is a connection of its own: it is asked at every request. `dashboard` is the path of
+    /// the dashboard's own database.
+    pub(crate) fn new(network: &Network, vault: Vault, dashboard: &Path) -> Self {
         Self {
             network: network.clone(),
-            in_force: InForce::new(vault),
+            in_force: InForce::new(vault, dashboard),
         }
     }
 

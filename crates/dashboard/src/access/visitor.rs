@@ -34,7 +34,7 @@ pub(crate) struct Visitor {
     pub(crate) authority: String,
     /// What the client calls itself, cut to 200 bytes.
     pub(crate) agent: String,
-    /// The connection's own ends, unless a proxy stands between.
+    /// The connection's own ends, unless a proxy stands between or another name was asked for.
     direct: Option<(SocketAddr, SocketAddr)>,
 }
 
@@ -60,16 +60,20 @@ impl Visitor {
             None => connection.tls,
         };
         let has_proxy_header = PROXY_HEADERS.iter().any(|name| headers.contains_key(*name));
-        let visitor = Self {
+        let mut visitor = Self {
             address: proxies.map_or(peer, |proxies| client_behind(peer, headers, proxies)),
             is_encrypted,
             authority: without_default_port(&authority, is_encrypted).to_owned(),
             agent: agent(headers),
             direct: (!has_proxy_header).then_some((connection.peer, connection.local)),
         };
-        if !network.remote && proxies.is_none() && !visitor.asks_for_us(connection, network) {
-            return Err(forbidden("this host name is not the dashboard's")
-                .hinted("Use http://localhost, or start it with --remote."));
+        if !visitor.asks_for_us(connection, network) {
+            if !network.remote && proxies.is_none() {
+                return Err(forbidden("this host name is not the dashboard's")
+                    .hinted("Use http://localhost, or start it with --remote."));
+            }
+            // The user's own browser may come with a page of whoever had that name a moment ago.
+            visitor.direct = None;
         }
         Ok(visitor)
     }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Schema};
-use utoipa::{IntoResponses, PartialSchema, ToSchema};
-
-use crate::error::ErrorBody;
+use utoipa::IntoResponses;
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
 /// Of any route for those who are signed in.
 pub(crate) struct Refusals;
@@ -38,15 +36,6 @@ impl IntoResponses for BodyRefusals {
             ("415", "The body is not declared as JSON."),
         ]));
         responses
-    }
-}
-
-impl ToSchema for Refusals {}
-
-/// Its schema is that of a failure: so that the document has it where only this is named.
-impl PartialSchema for Refusals {
-    fn schema() -> RefOr<Schema> {
-        ErrorBody::schema()
     }
 }
 

@@ -66,7 +66,7 @@ fn new_sign_in(
 }
 
 /// Puts another password in force: all other sign-ins end with the one write that does it. A
-/// browser's own goes on under a new cookie.
+/// browser's own goes on under a new cookie; what was opened with the one before ends.
 pub(crate) async fn change_password(
     app: &Arc<App>,
     visitor: &Visitor,
@@ -89,10 +89,9 @@ pub(crate) async fn change_password(
     let (cookie, own) = own.transpose()?.unzip();
     let store = Arc::clone(app);
     let ended = blocking(move || Ok(store.store.replace_sign_ins(own.as_ref())?)).await?;
-    let others = ended
-        .into_iter()
-        .filter(|id| Some(id.as_str()) != caller.sign_in());
-    tell_ended(app, others.collect());
+    // The caller's own as well: whoever has stolen the cookie has its sockets too. The page comes
+    // back with the new one.
+    tell_ended(app, ended);
     Ok(cookie)
 }
 

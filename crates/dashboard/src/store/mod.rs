@@ -104,6 +104,11 @@ impl Store {
         })
     }
 
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// One durable transaction.
     fn write<T>(
         &self,

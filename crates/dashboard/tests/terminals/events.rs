@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::server::{Server, eventually};
+use crate::server::Server;
 use crate::socket::Socket;
 
 const CAT: &str = "stty raw -echo; printf ready; exec cat";
@@ -362,7 +362,6 @@ async fn a_dropped_connection_of_an_older_client_neither_ends_nor_doubles_its_te
     fourth.emit("stop_terminal", json!({})).await;
     fourth.wait_for("terminal_exit").await;
     fourth.start_as_older(&server.account, &directory).await;
-    eventually(async || (server.started().len() == 4).then_some(())).await;
-    let started = eventually(async || Some(server.get("/api/sessions").await.ok())).await;
-    assert_eq!(started.as_array().unwrap().len(), 4);
+    let sessions = server.get("/api/sessions").await.ok();
+    assert_eq!(sessions.as_array().unwrap().len(), 4);
 }

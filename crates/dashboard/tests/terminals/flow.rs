@@ -82,7 +82,9 @@ async fn many_small_outputs_to_a_stalled_client_do_not_end_its_connection() {
     let mut socket = Socket::connect_narrow(&server).await;
     let session = socket.start_as_older(&server.account, &directory).await;
     server
-        .session_that(&session, |session| session["bytes"].as_u64() > Some(200_000))
+        .session_that(&session, |session| {
+            session["bytes"].as_u64() > Some(200_000)
+        })
         .await;
     socket.output_until("done").await;
     socket.type_text("\r").await;

@@ -29,8 +29,10 @@ impl<'server> Polling<'server> {
     }
 
     async fn post_as(&self, headers: &str, packets: &str) -> u16 {
-        let headers = format!("{headers}Content-Type: text/plain;charset=UTF-8
-");
+        let headers = format!(
+            "{headers}Content-Type: text/plain;charset=UTF-8
+"
+        );
         let answer = self.server.ask("POST", &self.path, &headers, packets);
         answer.await.status
     }

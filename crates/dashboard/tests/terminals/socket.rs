@@ -101,6 +101,11 @@ impl Socket {
         self.stream.send(Message::text(packet)).await.unwrap();
     }
 
+    /// Sends what the server may refuse by hanging up in the middle of it.
+    pub(crate) async fn send_in_vain(&mut self, packet: &str) {
+        drop(self.stream.send(Message::text(packet)).await);
+    }
+
     /// The next packet but pings, which are answered; `None` once the server has hung up.
     pub(crate) async fn packet(&mut self) -> Option<String> {
         loop {

@@ -83,6 +83,24 @@ fn only_names_of_this_machine_are_answered() {
     assert!(read("127.0.0.1", &[("host", "192.0.2.9:5111")], &listening).is_ok());
 }
 
+/// Against DNS rebinding where every name is answered: a page of another name, in the user's own
+/// browser, is not the user.
+#[test]
+fn only_who_asks_for_this_machine_may_be_its_user() {
+    for network in [remote(), behind("127.0.0.0/8"), behind("10.0.0.0/8")] {
+        for (host, may) in [
+            ("localhost:5111", true),
+            ("127.0.0.1:5111", true),
+            ("[::1]:5111", true),
+            ("evil.example:5111", false),
+        ] {
+            let visitor = read("127.0.0.1", &[("host", host)], &network);
+            let is_direct = visitor.is_ok_and(|visitor| visitor.direct.is_some());
+            assert_eq!(is_direct, may, "{host}");
+        }
+    }
+}
+
 #[test]
 fn a_request_has_one_host_that_is_a_host() {
     for headers in [

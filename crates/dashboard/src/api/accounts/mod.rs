@@ -4,8 +4,10 @@ mod cache;
 mod input;
 mod logins;
 pub(crate) mod object;
+mod removal;
 mod removed;
 pub(crate) mod schema;
+mod status;
 
 use std::sync::Arc;
 
@@ -32,15 +34,15 @@ use crate::vaults::blocking;
 pub(crate) use cache::AccountsCache;
 use input::{AccountChangeBody, NewAccountBody};
 pub(crate) use object::masked_key;
-use object::{AccountObject, AccountState, AuthKind, minutes_until};
+use object::{AccountObject, AuthKind};
 pub(crate) use removed::RemovedAccounts;
 
 pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
-        .routes(routes!(get, update, delete))
-        .routes(routes!(undo_delete))
-        .routes(routes!(status))
+        .routes(routes!(get, update))
+        .merge(removal::router())
+        .merge(status::router())
         .merge(logins::router())
 }
 
@@ -283,176 +285,6 @@ fn account_change(body: &AccountChangeBody) -> Result<AccountChange, ApiError> {
         environment: environment.map(input::Variables::check).transpose()?,
         is_default: body.default,
     })
-}
-
-/// The account is gone, and how to have it back.
-#[derive(Serialize, ToSchema)]
-struct Deleted {
-    status: &'static str,
-    /// For `/api/accounts/undo-delete`.
-    undo: String,
-    /// Until when, in epoch milliseconds.
-    undo_until: i64,
-}
-
-/// Remove an account with its history, bindings and default
-///
-/// Nothing is revoked at the vendor. It can be had back for ten minutes.
-#[utoipa::path(
-    delete, path = "/api/accounts/{id}", tag = "accounts", params(ById),
-    responses(
-        (status = 200, description = "It was removed.", body = Deleted),
-        (status = 404, description = "There is no such account.", body = ErrorBody),
-        Refusals,
-    ),
-)]
-async fn delete(
-    Administrator(caller): Administrator,
-    State(app): State<Arc<App>>,
-    Path(by): Path<ById>,
-) -> Result<Json<Deleted>, ApiError> {
-    let id = by.account();
-    let work = move |vault: &Vault| {
-        let account = vault.get(&id)?;
-        // A renewal under way would lose its answer, and what is put back its token.
-        let lease = match account.auth_type {
-            AuthType::OAuth => Some(Lease::acquire(vault.paths(), &id, &account.name)?),
-            AuthType::ApiKey => None,
-        };
-        let removed = vault.take_out(&id)?;
-        drop(lease);
-        Ok::<_, ApiError>(removed)
-    };
-    let removed = app.vaults.slow(work).await?;
-    app.note(&caller, "account removed", Some(removed.name()), None);
-    let (undo, undo_until) = app.removed.keep(removed)?;
-    follow(&app).await;
-    Ok(Json(Deleted {
-        status: "deleted",
-        undo,
-        undo_until,
-    }))
-}
-
-/// Which removal is to be undone.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct UndoBody {
-    /// As the removal answered it.
-    #[schema(max_length = 200)]
-    undo: String,
-}
-
-/// The account that is back.
-#[derive(Serialize, ToSchema)]
-struct Restored {
-    status: &'static str,
-    id: String,
-    /// With a number, where its own has been taken since.
-    name: String,
-}
-
-/// Have a removed account back
-#[utoipa::path(
-    post, path = "/api/accounts/undo-delete", tag = "accounts", request_body = UndoBody,
-    responses(
-        (status = 200, description = "It is back as it was.", body = Restored),
-        (status = 404, description = "Ten minutes are over, or the server was restarted.", body = ErrorBody),
-        (status = 409, description = "It is back already, or the vault's key was changed since.", body = ErrorBody),
-        BodyRefusals,
-    ),
-)]
-async fn undo_delete(
-    Administrator(caller): Administrator,
-    State(app): State<Arc<App>>,
-    Body(body): Body<UndoBody>,
-) -> Result<Json<Restored>, ApiError> {
-    let removed = app.removed.find(&body.undo)?;
-    let id = removed.id().to_string();
-    let put_back = move |vault: &Vault| vault.put_back(&removed).map_err(removed::not_put_back);
-    let name = app.vaults.quick(put_back).await?;
-    app.removed.forget(&body.undo);
-    app.note(&caller, "account restored", Some(&name), None);
-    follow(&app).await;
-    Ok(Json(Restored {
-        status: "restored",
-        id,
-        name,
-    }))
-}
-
-/// How a credential stands.
-#[derive(Serialize, ToSchema)]
-struct StatusAnswer {
-    status: CredentialStatus,
-    #[serde(rename = "type")]
-    auth_type: AuthKind,
-    /// Of a login whose end is known: whole minutes until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
-    remaining_min: Option<i64>,
-    /// Of a login.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
-    has_refresh: Option<bool>,
-    state: AccountState,
-    #[schema(required)]
-    reason: Option<String>,
-}
-
-/// The state in the words of existing clients.
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum CredentialStatus {
-    /// It can be used.
-    Ok,
-    /// There is no key.
-    Missing,
-    /// Somebody has to sign in.
-    NeedsLogin,
-    /// The access token has ended.
-    Expired,
-}
-
-/// How an account's credential stands
-#[utoipa::path(
-    get, path = "/api/accounts/{id}/status", tag = "accounts", params(ById),
-    responses(
-        (status = 200, description = "Its state.", body = StatusAnswer),
-        (status = 404, description = "There is no such account; `status` is `not_found`.", body = ErrorBody),
-        Refusals,
-    ),
-)]
-async fn status(
-    _caller: Reader,
-    State(app): State<Arc<App>>,
-    Path(by): Path<ById>,
-) -> Result<Json<StatusAnswer>, ApiError> {
-    let list = app.accounts.list(&app).await?;
-    let account = list.find(&by.id).map_err(|mut error| {
-        error.more.insert("status".to_owned(), "not_found".into());
-        error
-    })?;
-    let status = match (account.state, account.auth_type) {
-        (AccountState::Ok, _) => CredentialStatus::Ok,
-        (AccountState::Expired, _) => CredentialStatus::Expired,
-        (_, AuthKind::ApiKey) => CredentialStatus::Missing,
-        (_, AuthKind::Oauth) => CredentialStatus::NeedsLogin,
-    };
-    Ok(Json(StatusAnswer {
-        status,
-        auth_type: account.auth_type,
-        remaining_min: remaining(account),
-        has_refresh: account.has_refresh,
-        state: account.state,
-        reason: account.reason.clone(),
-    }))
-}
-
-fn remaining(account: &AccountObject) -> Option<i64> {
-    let now = model::Timestamp::from_millis(crate::clock::now());
-    let ends_at = Some(account.expires_at).filter(|&at| at != 0);
-    ends_at.map(|at| minutes_until(model::Timestamp::from_millis(at), now))
 }
 
 /// Has aliases that are installed follow the accounts. A failure is theirs alone.

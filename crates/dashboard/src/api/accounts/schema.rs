@@ -46,7 +46,10 @@ impl PartialSchema for NewAccountBody {
         };
         let with_key = account()
             .title(Some("An account with an API key"))
-            .property("auth_type", nullable(Type::String).enum_values(Some(["api_key".into(), Value::Null])))
+            .property(
+                "auth_type",
+                nullable(Type::String).enum_values(Some(["api_key".into(), Value::Null])),
+            )
             .property("api_key", or_null(Credential::schema()))
             .property("access_token", nothing())
             .property("refresh_token", nothing());

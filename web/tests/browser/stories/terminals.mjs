@@ -1,0 +1,60 @@
+// Terminals as a workplace: a directory is picked, panes are split, sessions are named, searched, shared and ended.
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from '../stage.mjs';
+import { choose, readableTerminals, shows, type } from '../words.mjs';
+
+/** @param {import('../stage.mjs').Stage} stage */
+export default async function story(stage) {
+  const project = join(String(process.env.HOME), 'src', 'project');
+  mkdirSync(join(project, '.git'), { recursive: true });
+  await stage.startServer();
+  await stage.setUp();
+  await stage.api('POST', '/api/accounts', { name: 'perso', api_key: 'sk-ant-api03-FAKE-perso' });
+  await stage.api('POST', '/api/accounts', { name: 'work', api_key: 'sk-ant-api03-FAKE-work' });
+  const context = await stage.newContext();
+  await readableTerminals(context);
+  const page = await stage.signedIn(context);
+  const sessions = async () => (await stage.api('GET', '/api/sessions')).body;
+
+  await choose(page, 'perso', 'Launch in a directory…');
+  const picker = page.getByRole('dialog');
+  await picker
+    .getByRole('button', { name: /project/ })
+    .first()
+    .click();
+  await picker.getByRole('button', { name: 'Choose this directory' }).click();
+  await shows(page, 'claude>');
+  await type(page, 'pwd\r');
+  await shows(page, project);
+  assert.equal((await sessions())[0].cwd, project);
+
+  // A second pane beside it, with another account.
+  await page.getByRole('button', { name: 'Split: new pane to the right' }).first().click();
+  await page.getByRole('button', { name: 'New session' }).last().click();
+  const starting = page.getByRole('dialog', { name: 'New session' });
+  await starting.getByLabel('Account').selectOption({ label: 'work' });
+  await starting.getByRole('button', { name: 'Start' }).click();
+  await shows(page, 'claude>', 1);
+  await type(page, 'echo "key $ANTHROPIC_API_KEY"\r', 1);
+  await shows(page, 'key sk-ant-api03-FAKE-work', 1);
+  await type(page, 'echo le$((0))ft\r', 0);
+  await shows(page, 'le0ft', 0);
+
+  // Named, and ended; what was on the screen stays to be read.
+  const menu = page.getByRole('button', { name: 'Menu of work' }).first();
+  await menu.click();
+  await page.getByRole('menuitem', { name: 'Rename' }).click();
+  const naming = page.getByRole('dialog').last();
+  await naming.getByLabel('Name', { exact: true }).fill('tests & <builds>');
+  await naming.getByRole('button', { name: /Rename|Save/ }).click();
+  await page.getByText('tests & <builds>').first().waitFor();
+  await page.getByRole('button', { name: 'Menu of tests & <builds>' }).first().click();
+  await page.getByRole('menuitem', { name: 'End session' }).click();
+  await page.getByRole('dialog').last().getByRole('button', { name: 'End session' }).click();
+  await until('the end', async () => (await sessions()).some((/** @type {any} */ each) => each.ended_at !== null));
+  await shows(page, 'key sk-ant-api03-FAKE-work', 1);
+  assert.equal((await sessions()).filter((/** @type {any} */ each) => each.ended_at === null).length, 1);
+}
