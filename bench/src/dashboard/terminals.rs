@@ -43,7 +43,7 @@ fn throughput(server: &Server, account: &str) {
     fs::write(&file, &text).unwrap();
     let script = format!("read go\ncat {}\necho '{END}'\nread stay\n", file.display());
     let directory = server.directory_that_runs("flooding", &script);
-    let bare = bare_terminal(&script);
+    let bare = bare_terminal(&script, text.len());
     let mut rates = Vec::new();
     let mut costs = Vec::new();
     for _ in 0..3 {
@@ -67,7 +67,7 @@ fn throughput(server: &Server, account: &str) {
 }
 
 /// The same text through a pseudo-terminal that is read and thrown away.
-fn bare_terminal(script: &str) -> f64 {
+fn bare_terminal(script: &str, length: usize) -> f64 {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();
@@ -92,7 +92,7 @@ fn bare_terminal(script: &str) -> f64 {
     let began = Instant::now();
     let mut total = 0;
     let mut buffer = [0; 65_536];
-    while total < FLOOD / 84 * 84 {
+    while total < length {
         total += ours.read(&mut buffer).unwrap();
     }
     let rate = total as f64 / 1e6 / began.elapsed().as_secs_f64();

@@ -55,10 +55,9 @@ impl Opened {
         if identity(&self.path) == self.identity {
             return Ok(());
         }
-        let message = format!(
-            "{} was removed or replaced while the dashboard runs",
-            model::printable(&self.path.to_string_lossy())
-        );
+        // Its name alone: whoever asks need not be signed in.
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let message = format!("{name} was removed or replaced while the dashboard runs");
         Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
             .hinted("Put it back, or start the dashboard again."))
     }
@@ -112,4 +111,44 @@ fn read(vault: &Vault) -> Result<State, VaultError> {
         first_token: first_token.and_then(|digits| Digest::parse(&digits)),
         has_totp,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use crate::testing::{PASSWORD, TestDashboard, get, post};
+
+    #[tokio::test]
+    async fn a_vault_that_was_moved_away_is_neither_written_nor_made_anew() {
+        let dashboard = TestDashboard::new();
+        let browser = dashboard.set_up().await;
+        let vault = dashboard.home.vault_dir();
+        let away = vault.with_extension("away");
+        let account = json!({"name": "work", "api_key": "sk-ant-api03-FAKE"});
+        fs::rename(&vault, &away).unwrap();
+        for ask in [
+            get("/api/accounts").by(&browser),
+            get("/api/export").by(&browser),
+            post("/api/accounts", &account).by(&browser),
+            post("/api/auth/setup", &json!({"password": PASSWORD})),
+            post("/api/auth/login", &json!({"password": PASSWORD})),
+        ] {
+            let answer = dashboard.ask(ask).await;
+            assert_eq!(answer.status, 503, "{}", answer.json);
+        }
+        assert!(!vault.exists());
+        fs::rename(&away, &vault).unwrap();
+        let added = dashboard
+            .ask(post("/api/accounts", &account).by(&browser))
+            .await;
+        assert_eq!(added.status, 201, "{}", added.json);
+        // Only the dashboard's own database is another one: revocations by others would go unseen.
+        fs::copy(vault.join("dashboard.db"), vault.join("copy")).unwrap();
+        fs::rename(vault.join("copy"), vault.join("dashboard.db")).unwrap();
+        let answer = dashboard.ask(get("/api/accounts").by(&browser)).await;
+        assert_eq!(answer.status, 503, "{}", answer.json);
+    }
 }

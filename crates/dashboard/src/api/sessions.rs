@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::body::Body;
 use super::query::Path;
-use crate::api::number::whole;
 use crate::access::{Administrator, Launcher};
+use crate::api::number::whole;
 use crate::app::App;
 use crate::error::{ApiError, ErrorBody};
 use crate::terminals::Description;
@@ -123,11 +123,19 @@ async fn rename(
     ))]
 async fn remove(
     State(app): State<Arc<App>>,
-    Launcher(_caller): Launcher,
+    Launcher(caller): Launcher,
     Path(id): Path<String>,
 ) -> Result<Json<SessionStatus>, ApiError> {
-    app.terminals.remove(&id).await?;
+    let account = account_of(&app, &id);
+    let action = app.terminals.remove(&id).await?;
+    app.note(&caller, action, account.as_deref(), Some(&id));
     Ok(Json(SessionStatus { status: "ended" }))
+}
+
+/// The name of its account; of a session that is forgotten nobody knows it.
+fn account_of(app: &App, session: &str) -> Option<String> {
+    let session = app.terminals.get(session).ok()?;
+    Some(session.account.clone())
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -207,13 +215,16 @@ async fn make_link(
     ))]
 async fn recording(
     State(app): State<Arc<App>>,
-    Launcher(_caller): Launcher,
+    Launcher(caller): Launcher,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let path = app.terminals.recording(&id)?;
     let file = File::open(&path)
         .await
         .map_err(|error| ApiError::internal(format!("the recording cannot be read: {error}")))?;
+    // What a session showed may hold secrets.
+    let account = account_of(&app, &id);
+    app.note(&caller, "recording read", account.as_deref(), Some(&id));
     let headers = [
         (header::CONTENT_TYPE, "application/x-asciicast".to_owned()),
         (

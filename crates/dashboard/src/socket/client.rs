@@ -28,7 +28,7 @@ use super::wire::Wire;
 use crate::access::Caller;
 use crate::app::App;
 use crate::clock;
-use crate::terminals::{Kind, Link};
+use crate::terminals::{Kind, Link, STOPPED};
 
 /// How many requests may wait while a program is being started.
 const MOST_WAITING: usize = 1024;
@@ -249,6 +249,10 @@ impl Client {
             Some(view) if view.is_read_only() => refuse(ack, &only_watching()),
             Some(view) => {
                 view.session.end();
+                let session = &view.session;
+                let (account, id) = (&session.account, &session.id);
+                self.app
+                    .note(&self.caller, STOPPED, Some(account), Some(id));
                 answer(ack);
             }
         }
@@ -326,8 +330,15 @@ pub(super) fn listen(client: &Arc<Client>, socket: &SocketRef) {
     on_maybe_empty(client, socket, "stop_terminal", Command::Stop);
     on_maybe_empty(client, socket, "detach_terminal", Command::Detach);
     on(client, socket, "terminal_ack", Command::Parsed);
+    let expiry = client.link.as_ref().map(|link| {
+        tokio::spawn(Client::expire(Arc::downgrade(client), link.expires_at)).abort_handle()
+    });
     let gone = Arc::clone(client);
     socket.on_disconnect(move || {
+        // Whoever comes and goes leaves nothing that waits for a day.
+        if let Some(expiry) = &expiry {
+            expiry.abort();
+        }
         if let Some(sockets) = gone.sockets.upgrade() {
             sockets.remove(gone.id);
         }
@@ -336,9 +347,6 @@ pub(super) fn listen(client: &Arc<Client>, socket: &SocketRef) {
         gone.wire.cut();
         ready(())
     });
-    if let Some(link) = &client.link {
-        tokio::spawn(Client::expire(Arc::downgrade(client), link.expires_at));
-    }
 }
 
 fn on<T: DeserializeOwned + Send + Sync + 'static>(

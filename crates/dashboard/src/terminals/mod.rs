@@ -45,6 +45,9 @@ pub(crate) const SCROLLBACK_BYTES: usize = 1 << 20;
 /// How much memory all kept output may take, in bytes: the oldest that have ended go first.
 const MAX_KEPT_BYTES: usize = 64 << 20;
 
+/// What the audit log calls it when somebody ends a session that runs.
+pub(crate) const STOPPED: &str = "terminal stopped";
+
 /// All of them.
 pub(crate) struct Terminals {
     known: Mutex<Known>,
@@ -211,24 +214,26 @@ impl Terminals {
         Ok(session)
     }
 
-    /// Ends one that runs; forgets one that has ended, with its recording.
+    /// Ends one that runs; forgets one that has ended, with its recording. Says which it was, in the
+    /// words of the audit log.
     ///
     /// # Errors
     /// 404.
-    pub(crate) async fn remove(&self, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove(&self, id: &str) -> Result<&'static str, ApiError> {
         let recordings = self.recordings.clone();
         match self.get(id) {
             Ok(session) if session.is_running() => {
                 session.end();
-                Ok(())
+                Ok(STOPPED)
             }
             found => {
                 let of_session = id.to_owned();
                 let removed = blocking(move || Ok(recordings.remove(&of_session))).await?;
                 self.forget(id);
-                match found {
-                    Err(error) if !removed => Err(error),
-                    _ => Ok(()),
+                match (found, removed) {
+                    (Err(error), false) => Err(error),
+                    (_, true) => Ok("recording removed"),
+                    (Ok(_), false) => Ok("terminal forgotten"),
                 }
             }
         }

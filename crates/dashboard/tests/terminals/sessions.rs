@@ -218,8 +218,25 @@ async fn what_is_recorded_can_be_downloaded_and_goes_with_its_session() {
         lines[1..].iter().all(|event| event[1].is_string()),
         "{lines:?}"
     );
-    server.delete(&path).await.ok();
+    // Whoever may launch may do all this: the owner sees who did.
+    let (_, launch) = server.new_token("launch").await;
+    let headers = format!("X-Auth-Token: {launch}\r\n");
+    let removed = server.ask("DELETE", &path, &headers, "").await;
+    assert_eq!(removed.status, 200, "{removed:?}");
     assert!(!file.exists());
+    let log = server.get("/api/audit").await.ok();
+    let entries = log["entries"].as_array().unwrap();
+    let has = |action: &str, who: &str| {
+        entries.iter().any(|entry| {
+            entry["action"] == action && entry["who"] == who && entry["detail"] == session
+        })
+    };
+    assert!(
+        has("terminal stopped", "token first")
+            && has("recording read", "token first")
+            && has("recording removed", "token launch"),
+        "{log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

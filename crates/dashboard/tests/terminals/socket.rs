@@ -111,7 +111,9 @@ impl Socket {
         loop {
             let message = tokio::time::timeout(LIMIT, self.stream.next()).await;
             match message.expect("a packet in time") {
-                Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.send("3").await,
+                Some(Ok(Message::Text(text))) if text.as_str() == "2" => {
+                    self.send_in_vain("3").await;
+                }
                 Some(Ok(Message::Text(text))) => return Some(text.to_string()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}
