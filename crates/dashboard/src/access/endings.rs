@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::events::Change;
 
 /// How often it is looked at. A socket may outlive its rights by so much.
-const INTERVAL: Duration = Duration::from_secs(2);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
 
 impl App {
     /// Goes on as long as the dashboard does; to be spawned once.
@@ -22,8 +22,8 @@ impl App {
         watch(Arc::downgrade(self))
     }
 
-    /// Everybody who could call at this moment.
-    fn entitled(&self) -> Result<HashSet<Who>, ApiError> {
+    /// Everybody who could call at this moment, but those with a link.
+    pub(crate) fn entitled(&self) -> Result<HashSet<Who>, ApiError> {
         let in_force = self.access.in_force()?;
         let (known, now) = (self.store.credentials()?, clock::now());
         let sign_ins = known

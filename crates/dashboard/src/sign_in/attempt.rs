@@ -53,7 +53,7 @@ pub(crate) async fn attempt<T>(
 
 async fn reserve(app: &Arc<App>, source: Source) -> Result<i64, ApiError> {
     let app = Arc::clone(app);
-    let reserved = blocking(move || Ok(app.store.reserve_attempt(&source, clock::now())?)).await?;
+    let reserved = blocking(move || Ok(app.store.reserve_attempt(&source, clock::now)?)).await?;
     match reserved {
         Attempt::Reserved(number) => Ok(number),
         Attempt::Refused { retry_after } => {

@@ -7,8 +7,10 @@ use socketioxide::SocketIo;
 use socketioxide::socket::Sid;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::MissedTickBehavior;
 
 use super::client::Client;
+use crate::access::endings::INTERVAL;
 use crate::events::Change;
 
 /// See the head of this file.
@@ -43,6 +45,21 @@ impl Sockets {
         }
     }
 
+    /// Disconnects those whose rights have ended without anybody having been told: they had begun
+    /// and ended between two looks.
+    fn end_those_without_rights(&self) {
+        // Before it is asked who is entitled: whoever comes meanwhile is looked at the next time.
+        let all: Vec<Arc<Client>> = self.known().values().cloned().collect();
+        let Some(Ok(entitled)) = all.first().map(|client| client.app.entitled()) else {
+            return; // Nobody is there, or a database cannot be read: that ends nobody's rights.
+        };
+        for client in all {
+            if client.link.is_none() && !entitled.contains(&client.caller.who) {
+                client.disconnect();
+            }
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Client>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,10 +67,19 @@ impl Sockets {
 
 /// Disconnects sockets when the rights end that they came with.
 pub(super) async fn end_with_rights(sockets: Weak<Sockets>, mut changes: Receiver<Change>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let change = changes.recv().await;
+        let change = tokio::select! {
+            change = changes.recv() => Some(change),
+            _ = ticks.tick() => None,
+        };
         let Some(sockets) = sockets.upgrade() else {
             return;
+        };
+        let Some(change) = change else {
+            sockets.end_those_without_rights();
+            continue;
         };
         match change {
             Ok(Change::Ended(over)) => {

@@ -81,8 +81,16 @@ impl Store {
     /// Reserves an attempt. Two limits: ten failures of one source, and ten of all together, which
     /// holds up every source that nobody has signed in from: whoever has, is not locked out by
     /// strangers.
-    pub(crate) fn reserve_attempt(&self, source: &Source, now: i64) -> Result<Attempt, StoreError> {
+    ///
+    /// The clock is read when it is this attempt's turn: by an earlier time, those that came in
+    /// between would lie in the future.
+    pub(crate) fn reserve_attempt(
+        &self,
+        source: &Source,
+        clock: impl FnOnce() -> i64,
+    ) -> Result<Attempt, StoreError> {
         self.write(|transaction| {
+            let now = clock();
             // What a clock that was set back has left in the future goes as well.
             let statement = "DELETE FROM attempts WHERE at <= ?1 OR at > ?2";
             transaction.execute(statement, params![now - WINDOW, now])?;

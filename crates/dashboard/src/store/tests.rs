@@ -207,13 +207,15 @@ fn ten_failures_of_one_address_within_fifteen_minutes() {
     let (directory, store) = store();
     let source = Source::address("192.0.2.1".parse().unwrap());
     for second in 0..10 {
-        let attempt = store.reserve_attempt(&source, NOW + second * 1000).unwrap();
+        let attempt = store
+            .reserve_attempt(&source, || NOW + second * 1000)
+            .unwrap();
         assert!(matches!(attempt, Attempt::Reserved(_)));
     }
     // Also after a restart.
     drop(store);
     let store = Store::open(directory.path()).unwrap();
-    let refused = store.reserve_attempt(&source, NOW + 10_000).unwrap();
+    let refused = store.reserve_attempt(&source, || NOW + 10_000).unwrap();
     assert_eq!(
         refused,
         Attempt::Refused {
@@ -222,11 +224,11 @@ fn ten_failures_of_one_address_within_fifteen_minutes() {
     );
     let later = NOW + 15 * MINUTE;
     assert!(matches!(
-        store.reserve_attempt(&source, later).unwrap(),
+        store.reserve_attempt(&source, || later).unwrap(),
         Attempt::Reserved(_)
     ));
     // That was the place of the first one; the second one's is free a second later.
-    let refused = store.reserve_attempt(&source, later).unwrap();
+    let refused = store.reserve_attempt(&source, || later).unwrap();
     assert_eq!(refused, Attempt::Refused { retry_after: 1 });
 }
 
@@ -235,7 +237,7 @@ fn what_is_given_back_does_not_count() {
     let (_directory, store) = store();
     let source = Source::address("192.0.2.1".parse().unwrap());
     for _ in 0..100 {
-        let Attempt::Reserved(number) = store.reserve_attempt(&source, NOW).unwrap() else {
+        let Attempt::Reserved(number) = store.reserve_attempt(&source, || NOW).unwrap() else {
             panic!("refused");
         };
         store.give_attempt_back(number).unwrap();
@@ -250,21 +252,21 @@ fn strangers_lock_out_strangers_not_those_who_have_signed_in() {
     for number in 0..10 {
         let source = Source::address(format!("203.0.113.{number}").parse().unwrap());
         assert!(matches!(
-            store.reserve_attempt(&source, NOW).unwrap(),
+            store.reserve_attempt(&source, || NOW).unwrap(),
             Attempt::Reserved(_)
         ));
     }
     let stranger = Source::address("192.0.2.77".parse().unwrap());
     assert!(matches!(
-        store.reserve_attempt(&stranger, NOW).unwrap(),
+        store.reserve_attempt(&stranger, || NOW).unwrap(),
         Attempt::Refused { .. }
     ));
     for source in [known.clone(), Source::same_user(), Source::sign_in("a")] {
         for _ in 0..10 {
-            let attempt = store.reserve_attempt(&source, NOW).unwrap();
+            let attempt = store.reserve_attempt(&source, || NOW).unwrap();
             assert!(matches!(attempt, Attempt::Reserved(_)), "{source}");
         }
-        let attempt = store.reserve_attempt(&source, NOW).unwrap();
+        let attempt = store.reserve_attempt(&source, || NOW).unwrap();
         assert!(matches!(attempt, Attempt::Refused { .. }), "{source}");
     }
     // Seven days later it is a stranger like any other.
@@ -272,12 +274,12 @@ fn strangers_lock_out_strangers_not_those_who_have_signed_in() {
     for number in 0..10 {
         let source = Source::address(format!("203.0.113.{number}").parse().unwrap());
         assert!(matches!(
-            store.reserve_attempt(&source, later).unwrap(),
+            store.reserve_attempt(&source, || later).unwrap(),
             Attempt::Reserved(_)
         ));
     }
     assert!(matches!(
-        store.reserve_attempt(&known, later).unwrap(),
+        store.reserve_attempt(&known, || later).unwrap(),
         Attempt::Refused { .. }
     ));
 }
@@ -297,7 +299,7 @@ fn a_flood_leaves_a_bounded_number_of_rows() {
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + number);
         drop(
             store
-                .reserve_attempt(&Source::address(address.into()), NOW)
+                .reserve_attempt(&Source::address(address.into()), || NOW)
                 .unwrap(),
         );
         store
@@ -319,12 +321,12 @@ fn a_clock_that_is_set_back_locks_nobody_out() {
     for _ in 0..10 {
         drop(
             store
-                .reserve_attempt(&source, NOW + 1_000_000 * MINUTE)
+                .reserve_attempt(&source, || NOW + 1_000_000 * MINUTE)
                 .unwrap(),
         );
     }
     assert!(matches!(
-        store.reserve_attempt(&source, NOW).unwrap(),
+        store.reserve_attempt(&source, || NOW).unwrap(),
         Attempt::Reserved(_)
     ));
 }

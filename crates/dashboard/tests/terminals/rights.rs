@@ -1,6 +1,7 @@
 //! Who may connect, and when that ends.
 
 use serde_json::json;
+use vault::{NoPassphrase, Vault, VaultPaths};
 
 use crate::server::{PASSWORD, Server};
 use crate::socket::Socket;
@@ -116,6 +117,22 @@ async fn sockets_end_with_the_rights_that_they_came_with() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_ends_whose_sign_in_was_as_short_as_could_be() {
+    let server = Server::start().await;
+    let vault = VaultPaths::new(server.home.vault_dir());
+    let vault = Vault::open(&vault, Box::new(NoPassphrase)).unwrap();
+    let before = vault.password_hash().unwrap();
+    let cookie = server.sign_in().await;
+    let mut socket = Socket::with(&server, &[("Cookie", &cookie)], "")
+        .await
+        .unwrap();
+    // Another process sets another password, as `claude-accounts dashboard reset-password` does.
+    let replaced = vault.replace_password_hash(before.as_deref(), Some("another"));
+    assert!(replaced.unwrap());
+    while socket.event().await.is_some() {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
