@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+pub mod dashboard;
 pub mod server;
 
 use serde_json::{Value, json};

@@ -17,6 +17,10 @@ use crate::shared::lock;
 
 /// How much may wait to be written, in bytes, before reading waits for it.
 const MOST_WAITING: usize = 4 << 20;
+/// How much is recorded, in bytes of the file: an endless output is not to fill the disk.
+const MOST_RECORDED: usize = 256 << 20;
+/// How many events may wait to be written; beyond, a change of size is not recorded.
+const MOST_EVENTS: usize = 10_000;
 /// How long reading waits for a slow disk. The recording then misses something, and says how much.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the end of a terminal waits for the end of its recording.
@@ -35,6 +39,9 @@ struct Waiting {
     events: Vec<Happened>,
     bytes: usize,
     missed: u64,
+    /// Of the file, in bytes.
+    length: usize,
+    /// Nothing more is recorded: the disk failed, or the file is as long as it may be.
     failed: bool,
 }
 
@@ -73,6 +80,7 @@ impl Recording {
                 events: Vec::new(),
                 bytes: 0,
                 missed: 0,
+                length: 0,
                 failed: false,
             })),
             written: Arc::new(Notify::new()),
@@ -91,7 +99,10 @@ impl Recording {
     }
 
     pub(crate) fn resized(&self, size: Size) {
-        self.add(&mut lock(&self.waiting), What::Resized(size));
+        let mut waiting = lock(&self.waiting);
+        if waiting.events.len() < MOST_EVENTS {
+            self.add(&mut waiting, What::Resized(size));
+        }
     }
 
     /// Waits until more output can be recorded, but not for long.
@@ -155,18 +166,37 @@ fn write(mut file: File, shared: &Mutex<Waiting>, written: &Notify) {
             break;
         }
         waiting.bytes = 0;
+        let room = MOST_RECORDED.saturating_sub(waiting.length);
         drop(waiting);
         let lines: String = events.iter().map(line).collect();
-        if file.write_all(lines.as_bytes()).is_err() {
-            // The disk is full, or gone: a recording is not worth a terminal.
+        let fits = lines.len() <= room;
+        let lines = if fits { lines } else { last_line(&events) };
+        if file.write_all(lines.as_bytes()).is_err() || !fits {
+            // Too long, or the disk is full or gone: a recording is not worth a terminal.
             let mut waiting = lock(shared);
             waiting.failed = true;
             waiting.events.clear();
             break;
         }
+        lock(shared).length += lines.len();
         written.notify_waiters();
     }
     written.notify_waiters();
+}
+
+/// What a recording that has become too long ends with.
+fn last_line(events: &[Happened]) -> String {
+    let after = events
+        .first()
+        .map_or(0.0, |event| event.after.as_secs_f64());
+    format!(
+        "{}\n",
+        json!([
+            after,
+            "m",
+            "the recording ends here: it is as long as it may be"
+        ])
+    )
 }
 
 fn line(happened: &Happened) -> String {
@@ -176,4 +206,27 @@ fn line(happened: &Happened) -> String {
         What::Missed(bytes) => ("m", format!("{bytes} bytes were not recorded")),
     };
     format!("{}\n", json!([happened.after.as_secs_f64(), code, data]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_is_as_long_as_it_may_be_says_so_and_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("recording");
+        let recording = Recording::create(&path, Size::DEFAULT).unwrap();
+        recording.output(b"before");
+        recording.finish().await;
+        lock(&recording.waiting).length = MOST_RECORDED;
+        recording.output(b"too much");
+        recording.finish().await;
+        recording.output(b"after the end");
+        recording.finish().await;
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[1].contains("before") && lines[2].contains("ends here"));
+    }
 }

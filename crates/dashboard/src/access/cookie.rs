@@ -12,8 +12,9 @@ const PLAIN: &str = "claude_accounts_session";
 const ENCRYPTED: &str = "__Host-claude_accounts_session";
 /// How long a browser keeps it, in seconds: seven days.
 const LIFETIME: i64 = 7 * 24 * 60 * 60;
-/// So many cookies of the same name are looked at: others on this host may have set some.
-const MOST: usize = 4;
+/// So many cookies of the same name are looked at: others on this host, at another port, may have
+/// set some. No more fit into a request's head with tokens of ours in them.
+const MOST: usize = 512;
 /// Longest token or cookie that is looked at, in bytes.
 const LONGEST: usize = 512;
 

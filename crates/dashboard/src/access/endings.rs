@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::clock;
 use crate::error::ApiError;
 use crate::events::Change;
+use crate::store::Digest;
 
 /// How often it is looked at. A socket may outlive its rights by so much.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
@@ -43,13 +44,23 @@ impl App {
     }
 }
 
-/// Who was entitled when it was last looked at.
+/// Who was entitled when it was last looked at, and by which password.
 #[derive(Default)]
 pub(crate) struct Endings {
     before: HashSet<Who>,
+    password: Option<Digest>,
 }
 
 impl Endings {
+    /// Whether there is another password than the last time, or none any more.
+    fn has_other_password(&mut self, app: &App) -> bool {
+        let Ok(in_force) = app.access.in_force() else {
+            return false;
+        };
+        let before = std::mem::replace(&mut self.password, in_force.password);
+        before.is_some() && before != self.password
+    }
+
     /// Those who were entitled the last time and are not any more. A database that cannot be read
     /// at this moment ends nobody's rights.
     pub(crate) fn look(&mut self, app: &App) -> Vec<Who> {
@@ -70,6 +81,9 @@ async fn watch(app: Weak<App>) {
         let Some(app) = app.upgrade() else {
             return;
         };
+        if endings.has_other_password(&app) {
+            app.terminals.end_links();
+        }
         let ended = endings.look(&app);
         if !ended.is_empty() {
             app.events.tell(Change::Ended(ended));

@@ -23,7 +23,7 @@ pub(crate) use accept::Listener;
 pub(crate) use body::TooSlow;
 pub use certificate::{CertificateError, TlsFiles};
 pub(crate) use connection::{Handler, Incoming};
-pub(crate) use places::Trust;
+pub(crate) use places::{Trust, group};
 pub use system::{bind, raise_descriptor_limit};
 pub(crate) use tls::Tls;
 

@@ -129,7 +129,7 @@ pub(super) fn to_make_room<Key: Copy>(places: impl Iterator<Item = (Key, Facts)>
 /// Whose connections are counted together: an address, of IPv6 its network of 64 bits, since one
 /// machine may use all of it.
 #[must_use]
-pub(super) fn group(address: IpAddr) -> IpAddr {
+pub(crate) fn group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(

@@ -92,6 +92,7 @@ pub(crate) async fn change_password(
     // The caller's own as well: whoever has stolen the cookie has its sockets too. The page comes
     // back with the new one.
     tell_ended(app, ended);
+    app.terminals.end_links();
     Ok(cookie)
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::wire::Wire;
+use crate::listener::group;
 
 /// How many connections of one address may be without a name at once; each has seconds to say who it
 /// is.
@@ -38,6 +39,7 @@ impl Wires {
 
     /// A place for a stranger, if there is one.
     pub(super) fn stranger(&self, address: IpAddr) -> Option<Stranger> {
+        let address = group(address);
         let mut strangers = lock(&self.strangers);
         let all: usize = strangers.values().sum();
         let of_address = strangers.get(&address).copied().unwrap_or(0);
@@ -70,9 +72,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_is_one_stranger() {
+        let wires = Wires::default();
+        let address = |last: u16| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last).into();
+        let count = u16::try_from(STRANGERS_BY_ADDRESS).unwrap();
+        let strangers: Vec<_> = (0..count)
+            .map(|last| wires.stranger(address(last)))
+            .collect();
+        assert!(strangers.iter().all(Option::is_some));
+        assert!(wires.stranger(address(count)).is_none());
+    }
 
     #[test]
     fn strangers_are_few_and_make_room() {

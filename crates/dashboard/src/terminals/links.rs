@@ -71,6 +71,12 @@ impl Links {
         (found.link.expires_at > clock::now()).then(|| found.link.clone())
     }
 
+    /// Ends all, and tells to which sessions there were any.
+    pub(super) fn forget_all(&self) -> Vec<String> {
+        let known = std::mem::take(&mut *lock(&self.known));
+        known.into_iter().map(|known| known.link.session).collect()
+    }
+
     /// Ends those to `session`.
     pub(super) fn forget(&self, session: &str) {
         lock(&self.known).retain(|known| known.link.session != session);
@@ -93,6 +99,15 @@ mod tests {
         assert!(links.find(&one).is_none() && links.find(&two).is_some());
         let (over, _) = links.make("three", 0).unwrap();
         assert!(links.find(&over).is_none());
+    }
+
+    #[test]
+    fn all_end_at_once() {
+        let links = Links::default();
+        let (one, _) = links.make("one", 60).unwrap();
+        assert_eq!(links.forget_all(), ["one"]);
+        assert!(links.find(&one).is_none());
+        assert!(links.forget_all().is_empty());
     }
 
     #[test]

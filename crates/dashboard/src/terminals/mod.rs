@@ -354,6 +354,16 @@ impl Terminals {
         }
     }
 
+    /// Ends all links, and the sockets that came by one: the password was changed, perhaps because
+    /// somebody had made links who was not to.
+    pub(crate) fn end_links(&self) {
+        let watched = self.links.forget_all().into_iter();
+        let watchers: Vec<Who> = watched.map(|session| Who::Watcher { session }).collect();
+        if !watchers.is_empty() {
+            self.events.tell(Change::Ended(watchers));
+        }
+    }
+
     fn after_forgetting(&self, ids: impl IntoIterator<Item = String>) {
         let watchers = ids.into_iter().map(|session| {
             self.links.forget(&session);

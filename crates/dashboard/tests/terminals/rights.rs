@@ -90,7 +90,12 @@ async fn sockets_end_with_the_rights_that_they_came_with() {
         json!(null),
         "it goes on running"
     );
-    // A sign-in ends with a change of the password; so does what was opened with the cookie of who
+    let path = format!("/api/sessions/{session}/links");
+    let link = server.post(&path, &json!({"minutes": 5})).await.json();
+    let mut by_link = Socket::with(&server, &[], &json!({"watch": link["token"]}).to_string())
+        .await
+        .unwrap();
+    // A sign-in ends with a change of the password, and every link; so does what was opened with the cookie of who
     // changes it, of which somebody may have a copy.
     let body = json!({"current_password": PASSWORD, "new_password": "FAKE another battery staple"});
     let other = server.sign_in().await;
@@ -112,6 +117,7 @@ async fn sockets_end_with_the_rights_that_they_came_with() {
     assert_eq!(changed.status, 200, "{changed:?}");
     while by_cookie.event().await.is_some() {}
     while by_copy.event().await.is_some() {}
+    while by_link.event().await.is_some() {}
     assert!(
         Socket::with(&server, &[("Cookie", &cookie)], "")
             .await
