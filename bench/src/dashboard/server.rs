@@ -49,6 +49,19 @@ impl Server {
         server
     }
 
+    /// The same one started anew: what only the set-up needs is not in its memory.
+    pub(crate) fn start_again(&mut self) {
+        self.stop();
+        let (process, address, ready_after) = start(&self.home);
+        (self.process, self.address, self.ready_after) = (process, address, ready_after);
+    }
+
+    fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        let _signalled = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        drop(self.process.wait());
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -108,9 +121,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        let _signalled = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        drop(self.process.wait());
+        self.stop();
     }
 }
 
