@@ -41,7 +41,11 @@ impl Keeper {
                 self.judge_shared_at = None;
                 return;
             }
-            if there.as_ref().is_some_and(|there| !self.judge(there)) {
+            // The account's own tokens bring nothing new, whatever else the file says of them.
+            let is_news = |there: &&CredentialDocument| !self.has_tokens_of(there);
+            if let Some(there) = there.as_ref().filter(is_news)
+                && !self.judge(there)
+            {
                 return;
             }
             // Read anew: what is there may just have become the account's login.
@@ -94,6 +98,15 @@ impl Keeper {
             (Some(document), Some(login)) => is_same(document, login),
             _ => false,
         }
+    }
+
+    /// Whether these are the tokens that the default account has.
+    fn has_tokens_of(&self, document: &CredentialDocument) -> bool {
+        let login = self.accounts.login(&self.state.default_account);
+        login.is_some_and(|login| {
+            login.refresh_token() == document.refresh_token()
+                && login.access_token() == document.access_token()
+        })
     }
 
     /// The same for one that came between our look and our writing, and is in no file any more. Not
