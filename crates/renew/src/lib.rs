@@ -10,6 +10,7 @@ mod client_login;
 mod clock;
 mod endpoint;
 mod error;
+mod import;
 mod keeper;
 mod lease;
 mod lock_file;
@@ -24,6 +25,7 @@ mod vault_access;
 pub use client_locks::{STALE_AFTER, client_lock_paths};
 pub use client_login::{ClientFiles, ClientLogin, read_login};
 pub use error::RenewError;
+pub use import::import;
 pub use keeper::{
     Keeper, KeeperError, KeeperEvent, KeeperOptions, KeeperStatus, Kept, SessionEnd, SessionStatus,
     ask_keeper_to_stop, keeper_status, wake_keeper,

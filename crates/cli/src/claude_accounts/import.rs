@@ -1,12 +1,10 @@
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use model::{AccountId, Secret};
-use renew::Lease;
+use model::Secret;
 use serde_json::{Value, json};
 use vault::{
-    AgeUnlock, ConflictPolicy, EXPORT_LIMIT, ImportAction, ImportEntry, Vault, is_age_file,
+    AgeUnlock, ConflictPolicy, EXPORT_LIMIT, ImportAction, ImportEntry, is_age_file,
     needs_passphrase, open_age_file, parse_import, plan_import,
 };
 use zeroize::Zeroizing;
@@ -78,9 +76,7 @@ pub(crate) fn run(args: &ImportArgs, context: &Context) -> Result<(), CliError> 
         plan(context, entries, policy)?
     } else {
         let vault = context.open_or_create_vault()?;
-        let leases = leases(&vault, &entries, policy)?;
-        let actions = vault.import(&entries, policy)?;
-        drop(leases);
+        let actions = renew::import(&vault, &entries, policy)?;
         install::follow(context);
         keeper::tell_of_change(context)?;
         actions
@@ -109,27 +105,6 @@ fn open(
     let identity = input::read(file, IDENTITY_LIMIT)?;
     let identity = Secret::new(String::from_utf8_lossy(&identity));
     Ok(open_age_file(sealed, &AgeUnlock::Identities(&identity))?)
-}
-
-/// Nobody renews a login while it is replaced. Taken in one order, so that two imports cannot wait
-/// for each other.
-fn leases(
-    vault: &Vault,
-    entries: &[ImportEntry],
-    policy: ConflictPolicy,
-) -> Result<Vec<Lease>, CliError> {
-    if policy != ConflictPolicy::Replace {
-        return Ok(Vec::new());
-    }
-    let named: HashSet<String> = entries
-        .iter()
-        .map(|entry| entry.name.as_str().to_lowercase())
-        .collect();
-    let mut replaced = vault.names()?;
-    replaced.retain(|(_, name)| named.contains(&name.to_lowercase()));
-    replaced.sort();
-    let acquire = |(id, name): &(AccountId, String)| Ok(Lease::acquire(vault.paths(), id, name)?);
-    replaced.iter().map(acquire).collect()
 }
 
 fn plan(

@@ -9,7 +9,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use model::{AccountId, AccountName, Secret};
-use renew::Lease;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -266,31 +265,7 @@ fn carry_out(vault: &Vault, wanted: Wanted) -> Result<Vec<ImportAction>, ApiErro
         let names = vault.names()?.into_iter().map(|(_, name)| name);
         return Ok(plan_import(&names.collect::<Vec<_>>(), entries, policy));
     }
-    let leases = leases(vault, &entries, policy)?;
-    let actions = vault.import(&entries, policy)?;
-    drop(leases);
-    Ok(actions)
-}
-
-/// Nobody renews a login while it is replaced. Taken in one order, so that two imports cannot wait
-/// for each other.
-fn leases(
-    vault: &Vault,
-    entries: &[ImportEntry],
-    policy: ConflictPolicy,
-) -> Result<Vec<Lease>, ApiError> {
-    if policy != ConflictPolicy::Replace {
-        return Ok(Vec::new());
-    }
-    let named: HashSet<String> = entries
-        .iter()
-        .map(|entry| entry.name.as_str().to_lowercase())
-        .collect();
-    let mut replaced = vault.names()?;
-    replaced.retain(|(_, name)| named.contains(&name.to_lowercase()));
-    replaced.sort();
-    let acquire = |(id, name): &(AccountId, String)| Ok(Lease::acquire(vault.paths(), id, name)?);
-    replaced.iter().map(acquire).collect()
+    Ok(renew::import(vault, &entries, policy)?)
 }
 
 fn report(actions: &[ImportAction]) -> Imported {

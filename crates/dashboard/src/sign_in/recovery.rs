@@ -11,8 +11,8 @@ use crate::vaults::blocking;
 /// So many are made.
 const COUNT: usize = 10;
 
-/// Makes ten codes in the place of those that there are: `XXXX-XXXX-XXXX-XXXX`, 80 bits each, so
-/// that their hashes need no salt. They are shown once.
+/// Makes ten codes in the place of those that there are: four groups of four letters and digits,
+/// 80 bits each, so that their hashes need no salt. They are shown once.
 pub(crate) async fn renew(app: &Arc<App>) -> Result<Vec<String>, ApiError> {
     let app = Arc::clone(app);
     blocking(move || {

@@ -21,6 +21,14 @@ export default async function story(stage) {
   stage.run(['remove', 'from-the-shell', '--yes']);
   await page.getByRole('heading', { name: 'from-the-shell' }).waitFor({ state: 'detached' });
 
+  // What can be done with an account is seen without a mouse over it.
+  await page.mouse.move(0, 0);
+  const menu = page.getByRole('button', { name: 'More for work' });
+  const isSeen = await menu.evaluate((button) =>
+    button.checkVisibility({ opacityProperty: true, visibilityProperty: true }),
+  );
+  assert.ok(isSeen, 'the menu of an account shows only under the mouse');
+
   // The search box keeps the focus at each key.
   await page.keyboard.press('/');
   for (const letter of 'wor') await page.keyboard.press(letter);
