@@ -14,6 +14,7 @@ use crate::listener::{CertificateError, Listener, Tls, TlsFiles};
 use crate::options::Options;
 use crate::page::{Page, PageSource};
 use crate::routes::{Report, Routes};
+use crate::terminals::Terminals;
 use crate::vault_watch;
 
 /// How long requests that are being answered, and programs in terminals, may take to end.
@@ -142,6 +143,9 @@ impl Dashboard {
         ));
         let (stop, stopping) = watch::channel(false);
         drop(tokio::spawn(vault_watch::watch(Arc::downgrade(&self.app))));
+        drop(tokio::spawn(Terminals::remove_old_recordings(
+            Arc::downgrade(&self.app),
+        )));
         let serving = self
             .listener
             .run(routes, stopping, tokio::time::sleep(PATIENCE));

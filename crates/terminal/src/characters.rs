@@ -26,6 +26,12 @@ pub(crate) fn boundary_behind(byte_at: impl Fn(usize) -> Option<u8>, position: u
         .unwrap_or(position + MOST_HELD)
 }
 
+/// Whether what a sequence contained can be written back without becoming something else: control characters in it
+/// were left out, which may have put halves of a character together.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
+}
+
 fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }

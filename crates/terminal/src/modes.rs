@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::replay::{ControlSequence, is_text, numbered};
+use crate::characters::is_text;
+use crate::replay::{ControlSequence, numbered};
 use crate::sequences::Token;
 
 /// What makes any terminal forget what was shown in it before: a sequence that it is in the middle of is cancelled,

@@ -4,6 +4,7 @@
 //! program asked an hour ago would be typed into whatever runs now. Bells, notifications, the clipboard, printing
 //! and changes of the window's size are not repeated either.
 
+use crate::characters::is_text;
 use crate::sequences::{ESCAPE, Token};
 
 /// Modes whose setting makes a terminal say something at once: focus, colour scheme, size. Set at the end if they
@@ -186,16 +187,10 @@ fn is_harmless_command(command: &[u8]) -> bool {
         return false;
     };
     match number {
-        // Titles, directory, hyperlinks, marks of shells.
-        0..=2 | 7 | 8 | 133 | 633 => true,
-        // Colours and the pointer, which can be asked for with `?`.
-        4 | 5 | 10..=19 | 22 | 104 | 105 | 110..=119 => !rest.contains(&b'?'),
+        // Titles and hyperlinks, which may be any text.
+        0..=2 | 8 => true,
+        // Directory, colours, the pointer, marks of shells: with `?` most of them ask, and the others never have it.
+        4 | 5 | 7 | 10..=19 | 22 | 104 | 105 | 110..=119 | 133 | 633 => !rest.contains(&b'?'),
         _ => false,
     }
-}
-
-/// Whether it can be written back without becoming something else: control characters within were left out before,
-/// which may have put halves of a character together.
-pub(crate) fn is_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
 }

@@ -3,6 +3,8 @@
 //! States and transitions are those of <https://vt100.net/emu/dec_ansi_parser>, with UTF-8 text: a C1 control is
 //! the character U+0080…U+009F, not the byte. Pieces end between characters.
 
+use crate::characters;
+
 /// The longest control sequence that is looked at, in bytes; real ones stay below 100.
 const LONGEST_CONTROL_SEQUENCE: usize = 256;
 /// The longest operating system command that is looked at, in bytes: a hyperlink's address may have 2,083.
@@ -81,7 +83,8 @@ impl Scanner {
 
     /// Writes the beginning of the sequence that has begun: what follows in the output then ends it.
     pub(crate) fn unfinished(&self, out: &mut Vec<u8>) {
-        let introducer: &[u8] = match (self.state, self.too_long) {
+        let left_out = self.too_long || !characters::is_text(&self.sequence);
+        let introducer: &[u8] = match (self.state, left_out) {
             (State::Ground, _) => return,
             (State::Escape, _) => b"\x1b",
             (State::ControlSequence, false) => b"\x1b[",
@@ -93,7 +96,7 @@ impl Scanner {
             (State::String, _) => b"\x1b^",
         };
         out.extend_from_slice(introducer);
-        if !self.too_long {
+        if !left_out {
             out.extend_from_slice(&self.sequence);
         }
     }

@@ -151,6 +151,12 @@ impl std::fmt::Debug for Step {
     }
 }
 
+/// Any byte, and those more often of which halves of controls are made.
+fn byte() -> impl Strategy<Value = u8> {
+    let of_controls = select(b"\xc2\x90\x9b\x9c\x9d\x1b\x10\x18[]P?;0cn".to_vec());
+    prop_oneof![any::<u8>(), of_controls]
+}
+
 fn steps(resizes: u32) -> impl Strategy<Value = Vec<Step>> {
     let output = vec(part(), 1..12).prop_map(|parts| Step::Output(parts.concat()));
     let resize = (2_u32..12, 4_u32..40).prop_map(|(rows, columns)| Step::Resize(rows, columns));
@@ -219,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_it_is(pieces in vec(vec(any::<u8>(), 0..60), 0..40), kept in 0_usize..500) {
+    fn whatever_it_is(pieces in vec(vec(byte(), 0..60), 0..40), kept in 0_usize..500) {
         let mut history = History::new(Size::clamped(5, 20), kept);
         for piece in &pieces {
             history.push(piece);
@@ -228,6 +234,15 @@ proptest! {
         prop_assert!(history.end() - history.start() <= kept as u64);
         prop_assert_eq!(queries(&history.picture()), Vec::<String>::new());
     }
+}
+
+#[test]
+fn halves_of_a_control_are_not_put_together_in_a_command_that_goes_on() {
+    let mut history = History::new(Size::clamped(6, 20), 1_000);
+    history.push(b"\xc2\x9dtext\xc2\x10\x9d?");
+    let picture = history.picture();
+    assert_eq!(queries(&picture), Vec::<String>::new());
+    assert!(!picture.windows(2).any(|two| two == [0xc2, 0x9d]));
 }
 
 #[test]

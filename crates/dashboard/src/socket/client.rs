@@ -146,6 +146,24 @@ impl Client {
         socket.is_none_or(|socket| self.is_admitted(&socket))
     }
 
+    /// Whether it holds a session as older clients do, which cannot attach to one.
+    pub(super) fn is_older(&self) -> bool {
+        self.state().views.values().any(View::is_older)
+    }
+
+    /// Its connection is taken for lost.
+    pub(super) fn lose(&self) {
+        self.close(true);
+        self.wire.cut();
+    }
+
+    /// Has what this client's browser has left behind elsewhere taken for lost.
+    pub(super) fn cut_left_behind(&self) {
+        if let Some(sockets) = self.sockets.upgrade() {
+            sockets.cut_left_behind(self);
+        }
+    }
+
     /// Ends the connection from this side, for good.
     pub(super) fn disconnect(self: &Arc<Self>) {
         self.close(false);

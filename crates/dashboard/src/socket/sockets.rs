@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 
 use super::client::Client;
+use crate::access::Who;
 use crate::access::endings::INTERVAL;
 use crate::events::Change;
 
@@ -33,6 +34,22 @@ impl Sockets {
 
     pub(super) fn remove(&self, id: Sid) -> Option<Arc<Client>> {
         self.known().remove(&id)
+    }
+
+    /// Cuts what the browser of `by` has left behind at another address, as far as older clients hold it: from a
+    /// network that a laptop is not in any more nobody says goodbye, and who starts again what he had before the
+    /// next ping fails is not to get it a second time. A token may well be used at two addresses at once.
+    pub(super) fn cut_left_behind(&self, by: &Client) {
+        if !matches!(by.caller.who, Who::Browser(_)) {
+            return;
+        }
+        let all: Vec<Arc<Client>> = self.known().values().cloned().collect();
+        for client in all {
+            let is_elsewhere = client.wire.address != by.wire.address;
+            if is_elsewhere && client.caller.who == by.caller.who && client.is_older() {
+                client.lose();
+            }
+        }
     }
 
     /// Disconnects those of whom `is_over` says so.

@@ -103,6 +103,9 @@ impl Client {
         let may_be_lost = kind == Kind::Terminal && !start.is_new_client();
         if may_be_lost || start.attach_only {
             let directory = terminals.directory(&cwd).await?;
+            if may_be_lost {
+                self.cut_left_behind();
+            }
             let found = match start.attach_only {
                 true => terminals.running_in(&account_id, &directory),
                 false => terminals.lost_by(&self.caller.who, &account_id, &directory),

@@ -77,13 +77,18 @@ impl View {
         self.pump.abort();
     }
 
+    /// Whether it is that of an older client.
+    pub(super) fn is_older(&self) -> bool {
+        self.reader == Reader::Older
+    }
+
     /// Ends that of an older client. Whether it was one.
     pub(super) fn end_if_older(&self) -> bool {
-        if self.reader == Reader::Older {
+        if self.is_older() {
             self.session.view_ends(false);
             self.pump.abort();
         }
-        self.reader == Reader::Older
+        self.is_older()
     }
 
     pub(super) fn is_read_only(&self) -> bool {

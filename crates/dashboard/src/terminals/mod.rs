@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use model::AccountId;
 use terminal::{Size, Terminal};
+use tokio::time::MissedTickBehavior;
 use vault::{Account, VaultError};
 
 use crate::access::{Caller, Who};
@@ -83,14 +84,12 @@ pub(crate) struct Wanted {
 
 impl Terminals {
     pub(crate) fn new(options: &Options, vaults: &Vaults, events: Events) -> Self {
-        let recordings = Recordings::new(options.vault.directory());
-        recordings.remove_old();
         Self {
             known: Mutex::default(),
             program: Arc::new(Program::new(options, vaults.wrapped_key())),
             home: options.directories.home.clone(),
             events,
-            recordings,
+            recordings: Recordings::new(options.vault.directory()),
             recording: AtomicBool::new(false),
             links: Links::default(),
         }
@@ -104,6 +103,19 @@ impl Terminals {
     /// See [`Terminals::records`]. Does not change what runs already.
     pub(crate) fn set_records(&self, yes: bool) {
         self.recording.store(yes, Ordering::Relaxed);
+    }
+
+    /// Removes recordings when their time is over, until the server has ended.
+    pub(crate) async fn remove_old_recordings(app: Weak<App>) {
+        let mut ticks = tokio::time::interval(recordings::INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let Some(recordings) = app.upgrade().map(|app| app.terminals.recordings.clone()) else {
+                return;
+            };
+            drop(tokio::task::spawn_blocking(move || recordings.remove_old()).await);
+        }
     }
 
     /// All, oldest first.

@@ -13,6 +13,8 @@ use crate::error::ApiError;
 
 /// How long a recording is kept after its last line was written.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How often it is looked for those whose time is over.
+pub(super) const INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Length of a session's identifier.
 const ID_LENGTH: usize = 32;
 
@@ -36,13 +38,12 @@ impl Recordings {
         is_id.then(|| self.directory.join(format!("{session}.cast")))
     }
 
-    /// Makes the directory, and room in it.
+    /// Makes the directory.
     ///
     /// # Errors
     /// If it cannot be made.
     pub(super) fn prepare(&self) -> Result<(), ApiError> {
         durable::private_directory(&self.directory)?;
-        self.remove_old();
         Ok(())
     }
 

@@ -316,6 +316,39 @@ async fn the_connection_breaks_in_the_middle_of_output_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_client_that_has_moved_to_another_network_finds_its_terminal() {
+    let server = Server::start().await;
+    let directory = server.running("project", "printf begun; exec cat");
+    let cookie = server.sign_in().await;
+    let mut first = Socket::connect_from(&server, "127.0.0.2", &cookie).await;
+    let session = first.start_as_older(&server.account, &directory).await;
+    first.output_until("begun").await;
+    // Another tab, with a terminal of its own.
+    let mut tab = Socket::connect_from(&server, "127.0.0.2", &cookie).await;
+    let of_tab = tab.start_as_older(&server.account, &directory).await;
+    assert_ne!(of_tab, session);
+    let path = format!("/api/sessions/{of_tab}");
+    server.delete(&path).await.ok();
+    tab.wait_for("terminal_exit").await;
+    // Another browser is somebody else, wherever it is.
+    let other = server.sign_in().await;
+    let mut stranger = Socket::connect_from(&server, "127.0.0.3", &other).await;
+    assert_ne!(
+        stranger.start_as_older(&server.account, &directory).await,
+        session
+    );
+    assert_eq!(server.session(&session).await.unwrap()["viewers"], 1);
+    // Nobody has said goodbye at the first address.
+    let mut second = Socket::connect_from(&server, "127.0.0.3", &cookie).await;
+    assert_eq!(
+        second.start_as_older(&server.account, &directory).await,
+        session
+    );
+    second.output_until("begun").await;
+    while first.event().await.is_some() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_connection_of_an_older_client_neither_ends_nor_doubles_its_terminal() {
     let server = Server::start().await;
     let directory = server.running(

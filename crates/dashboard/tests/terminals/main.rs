@@ -9,6 +9,7 @@
 
 mod events;
 mod flow;
+mod hours;
 mod polling;
 mod python;
 mod rights;

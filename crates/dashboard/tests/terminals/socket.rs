@@ -59,6 +59,19 @@ impl Socket {
         Self::open_on(stream, server, headers).await
     }
 
+    /// From another address of this machine.
+    pub(crate) async fn connect_from(server: &Server, address: &str, cookie: &str) -> Self {
+        let tcp = TcpSocket::new_v4().unwrap();
+        tcp.bind(format!("{address}:0").parse().unwrap()).unwrap();
+        let stream = tcp.connect(server.address).await.unwrap();
+        let mut socket = Self::open_on(stream, server, &[("Cookie", cookie)])
+            .await
+            .unwrap();
+        socket.send("40").await;
+        assert!(socket.packet().await.unwrap().starts_with("40{"));
+        socket
+    }
+
     /// One whose buffer for what comes in is small: to stall soon.
     pub(crate) async fn connect_narrow(server: &Server) -> Self {
         let tcp = TcpSocket::new_v4().unwrap();

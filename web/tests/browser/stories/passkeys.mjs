@@ -30,6 +30,7 @@ export default async function story(stage) {
   await page.getByText('blue key').first().waitFor();
 
   await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Second factor' }).waitFor();
