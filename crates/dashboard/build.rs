@@ -69,8 +69,8 @@ fn main() -> Result<()> {
             let path = stored.join(format!("{}.{end}", asset.digest));
             format!("include_bytes!({:?})", path.display().to_string())
         };
-        let compressed = store(asset, &stored)?;
-        let compressed = |end| match compressed {
+        let is_compressed = store(asset, &stored)?;
+        let compressed = |end| match is_compressed {
             true => format!("Some({})", include(end)),
             false => "None".to_owned(),
         };
@@ -80,7 +80,10 @@ fn main() -> Result<()> {
             asset.path,
             asset.content_type,
             &asset.digest[..16],
-            include("raw"),
+            match is_compressed {
+                true => "None".to_owned(),
+                false => format!("Some({})", include("raw")),
+            },
             compressed("br"),
             compressed("gz"),
         )?;

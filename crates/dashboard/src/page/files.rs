@@ -1,9 +1,11 @@
 //! The page's files: those in the program, or those of a directory while the page is worked on.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
@@ -14,7 +16,8 @@ pub(super) struct Embedded {
     content_type: &'static str,
     /// Of the content, for its tag.
     digest: &'static str,
-    raw: &'static [u8],
+    /// `None`: what comes out of `gzip`.
+    raw: Option<&'static [u8]>,
     brotli: Option<&'static [u8]>,
     gzip: Option<&'static [u8]>,
 }
@@ -33,9 +36,24 @@ pub(crate) enum PageSource {
 pub(super) struct Asset {
     pub(super) content_type: &'static str,
     pub(super) digest: String,
-    pub(super) raw: Bytes,
+    raw: Option<Bytes>,
     pub(super) brotli: Option<Bytes>,
     pub(super) gzip: Option<Bytes>,
+}
+
+impl Asset {
+    /// The content. In the program it stands compressed alone: few who ask cannot take it so.
+    pub(super) fn raw(&self) -> Bytes {
+        if let Some(raw) = &self.raw {
+            return raw.clone();
+        }
+        let mut raw = Vec::new();
+        if let Some(gzip) = &self.gzip {
+            // Fails for nothing that the build has written.
+            drop(GzDecoder::new(&gzip[..]).read_to_end(&mut raw));
+        }
+        raw.into()
+    }
 }
 
 /// All of them.
@@ -77,7 +95,7 @@ impl Embedded {
         Asset {
             content_type: self.content_type,
             digest: self.digest.to_owned(),
-            raw: Bytes::from_static(self.raw),
+            raw: self.raw.map(Bytes::from_static),
             brotli: self.brotli.map(Bytes::from_static),
             gzip: self.gzip.map(Bytes::from_static),
         }
@@ -98,7 +116,7 @@ fn read(directory: &Path, path: &str) -> Option<Asset> {
     Some(Asset {
         content_type: known.map_or("application/octet-stream", |file| file.content_type),
         digest: format!("{}-{}", raw.len(), checksum(&raw)),
-        raw: raw.into(),
+        raw: Some(raw.into()),
         brotli: None,
         gzip: None,
     })

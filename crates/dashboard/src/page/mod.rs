@@ -94,7 +94,7 @@ impl Page {
         }
         let nonce = BASE64.encode(&random);
         let assets = format!("/assets/{}", self.files.fingerprint());
-        let text = String::from_utf8_lossy(&document.raw)
+        let text = String::from_utf8_lossy(&document.raw())
             .replace(ASSETS, &assets)
             .replace(NONCE, &nonce);
         let mut response = with_length(Bytes::from(text));
@@ -141,9 +141,9 @@ fn at_the_root(path: &str) -> Option<&str> {
 fn serve(asset: &Asset, headers: &HeaderMap, cache: HeaderValue) -> Response {
     let encoding = Encoding::accepted(headers.get_all(header::ACCEPT_ENCODING).iter());
     let (bytes, encoding) = match (encoding, &asset.brotli, &asset.gzip) {
-        (Encoding::Brotli, Some(bytes), _) => (bytes, encoding),
-        (Encoding::Brotli | Encoding::Gzip, _, Some(bytes)) => (bytes, Encoding::Gzip),
-        _ => (&asset.raw, Encoding::Identity),
+        (Encoding::Brotli, Some(bytes), _) => (bytes.clone(), encoding),
+        (Encoding::Brotli | Encoding::Gzip, _, Some(bytes)) => (bytes.clone(), Encoding::Gzip),
+        _ => (asset.raw(), Encoding::Identity),
     };
     let tag = format!("\"{}{}\"", asset.digest, encoding.suffix());
     let is_known = headers
@@ -153,7 +153,7 @@ fn serve(asset: &Asset, headers: &HeaderMap, cache: HeaderValue) -> Response {
         .any(|known| names(known, &tag));
     let mut response = match is_known {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => with_length(bytes.clone()),
+        false => with_length(bytes),
     };
     let fields = response.headers_mut();
     fields.insert(header::CACHE_CONTROL, cache);
