@@ -29,7 +29,7 @@ export function signIn(accountId) {
 
 /**
  * What is to be started now, from a button or from the address `/terminal?account=ID`. An address names an account and
- * nothing else: no link from elsewhere chooses the directory.
+ * nothing else, and is asked about: no link from elsewhere chooses the directory, or starts anything.
  * @returns {Launch|null}
  */
 export function takeLaunch() {
@@ -38,5 +38,5 @@ export function takeLaunch() {
   const taken = waiting;
   waiting = null;
   if (taken) return taken;
-  return asked ? { account_id: asked, kind: 'terminal' } : null;
+  return asked ? { account_id: asked, kind: 'terminal', ask: true } : null;
 }

@@ -74,6 +74,9 @@
  * @property {string} version
  */
 
-/** @typedef {{account_id: string, cwd?: string, kind: 'terminal'|'login'}} Launch */
+/**
+ * What is to be started; only once the user has agreed, if it is to be `ask`ed for.
+ * @typedef {{account_id: string, cwd?: string, kind: 'terminal'|'login', ask?: true}} Launch
+ */
 
 export {};

@@ -25,21 +25,25 @@ export function newRequest(what) {
 
 /**
  * @param {{
- *   accounts: Account[], onStart: (request: import('./workspace.js').StartRequest) => void, onClose: () => void,
+ *   accounts: Account[], preferred: string, onStart: (request: import('./workspace.js').StartRequest) => void, onClose: () => void,
  * }} props
  */
-export function NewSessionDialog({ accounts, onStart, onClose }) {
+export function NewSessionDialog({ accounts, preferred, onStart, onClose }) {
   const usable = accounts.filter((account) => account.state !== 'damaged');
-  const first = usable.find((account) => account.default) ?? usable[0];
-  const [account, setAccount] = useState(String(first?.id ?? ''));
+  const first =
+    usable.find((account) => String(account.id) === preferred) ??
+    usable.find((account) => account.default) ??
+    usable[0];
+  const [chosen, setChosen] = useState(/** @type {string|null} */ (null));
+  const account = chosen ?? String(first?.id ?? '');
   const [directory, setDirectory] = useState('');
   const [record, setRecord] = useState(/** @type {boolean|null} */ (null));
   const [picking, setPicking] = useState(false);
   const { value: server } = useResource(settings);
   const start = async () => {
     const cwd = directory.trim();
-    const chosen = record === null ? {} : { record };
-    onStart(newRequest({ account_id: account, kind: 'terminal', ...(cwd && { cwd }), ...chosen }));
+    const recorded = record === null ? {} : { record };
+    onStart(newRequest({ account_id: account, kind: 'terminal', ...(cwd && { cwd }), ...recorded }));
   };
   const picked = (/** @type {string} */ path) => {
     setDirectory(path);
@@ -52,7 +56,7 @@ export function NewSessionDialog({ accounts, onStart, onClose }) {
     >
       ${usable.length === 0 && html`<p>${t('terminal.no_accounts')}</p>`}
       <${Select}
-        label=${t('terminal.account')} value=${account} onChange=${setAccount}
+        label=${t('terminal.account')} value=${account} onChange=${setChosen}
         options=${usable.map((each) => ({ value: String(each.id), label: each.name }))}
       />
       <${Field}

@@ -48,6 +48,10 @@ export function Workbench({ connection, list, accounts, launch }) {
   useEffect(() => {
     if (!launch || launched.has(launch)) return;
     launched.add(launch);
+    if (launch.ask) {
+      setAsking('tab');
+      return;
+    }
     change((before) => openTab(before, { session: null, request: newRequest(launch) }));
   }, [launch]);
   useShortcut('ctrl+escape', () => navigate('/accounts'), {
@@ -110,7 +114,12 @@ export function Workbench({ connection, list, accounts, launch }) {
       </div>
     </div>
     ${listed && narrow && html`<${Dialog} title=${t('terminal.sessions')} onClose=${() => setListed(false)} class="drawer">${sessionList}<//>`}
-    ${asking !== null && html`<${NewSessionDialog} accounts=${accounts} onStart=${start} onClose=${() => setAsking(null)} />`}
+    ${
+      asking !== null &&
+      html`<${NewSessionDialog}
+      accounts=${accounts} preferred=${launch?.ask ? launch.account_id : ''} onStart=${start} onClose=${() => setAsking(null)}
+    />`
+    }
     ${question && html`<${QuestionDialog} question=${question} onClose=${() => setQuestion(null)} />`}
   `;
 }

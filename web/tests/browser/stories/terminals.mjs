@@ -56,5 +56,17 @@ export default async function story(stage) {
   await page.getByRole('dialog').last().getByRole('button', { name: 'End session' }).click();
   await until('the end', async () => (await sessions()).some((/** @type {any} */ each) => each.ended_at !== null));
   await shows(page, 'key sk-ant-api03-FAKE-work', 1);
-  assert.equal((await sessions()).filter((/** @type {any} */ each) => each.ended_at === null).length, 1);
+  const running = async () => (await sessions()).filter((/** @type {any} */ each) => each.ended_at === null).length;
+  assert.equal(await running(), 1);
+
+  // A link from elsewhere asks; it starts nothing by itself.
+  const work = (await stage.api('GET', '/api/accounts')).body.find((/** @type {any} */ each) => each.name === 'work');
+  await page.goto(`${stage.url}/terminal?account=${work.id}`);
+  const asked = page.getByRole('dialog', { name: 'New session' });
+  await asked.getByRole('button', { name: 'Start' }).waitFor();
+  assert.equal(await asked.getByLabel('Account').inputValue(), String(work.id));
+  assert.equal(new URL(page.url()).search, '');
+  assert.equal(await running(), 1);
+  await asked.getByRole('button', { name: 'Start' }).click();
+  await until('another session', async () => (await running()) === 2);
 }
