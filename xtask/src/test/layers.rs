@@ -13,8 +13,8 @@ const LEVELS: [&[&str]; 6] = [
     &["model"],
     &["vault"],
     &["renew", "terminal", "live"],
-    &["launch", "share", "publish", "mount"],
-    &["dashboard"],
+    &["launch", "share", "publish", "mount", "connection"],
+    &["dashboard", "live_session"],
     &["cli"],
 ];
 
@@ -28,7 +28,7 @@ const CHORES: &str = "xtask";
 const PURE: [&str; 2] = ["model", "live"];
 
 /// What a pure crate may depend on. A crate belongs here if it does no input or output by itself.
-const PURE_DEPENDENCIES: [&str; 21] = [
+const PURE_DEPENDENCIES: [&str; 22] = [
     "argon2",
     "base64",
     "bitflags",
@@ -39,6 +39,7 @@ const PURE_DEPENDENCIES: [&str; 21] = [
     "itertools",
     "jiff",
     "memchr",
+    "postcard",
     "secrecy",
     "serde",
     "serde_json",

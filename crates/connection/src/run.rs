@@ -1,0 +1,108 @@
+//! One stream, from its beginning to its end.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use live::{PING_INTERVAL, SILENCE};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::shared::{OnStream, Shared};
+use crate::{ConnectionError, Ended};
+
+/// How long the first byte of a stream may take: `ssh` finds the host, connects and signs in meanwhile.
+pub const GREETING: Duration = Duration::from_secs(30);
+/// How long the other end may take to hang up after a goodbye, and what it said last to come in when writing fails.
+const PARTING: Duration = Duration::from_secs(2);
+/// How much is read at once, in bytes.
+const PIECE: usize = 64 << 10;
+
+pub(crate) async fn run(
+    shared: &Shared,
+    stream: impl AsyncRead + AsyncWrite,
+) -> Result<Ended, ConnectionError> {
+    let on = match OnStream::begin(shared) {
+        Ok(on) => on,
+        Err(over) => return over,
+    };
+    let (reader, writer) = tokio::io::split(stream);
+    let mut reading = pin!(read(shared, &on, reader));
+    let mut ousted = pin!(on.ousted());
+    let written = tokio::select! {
+        biased;
+        why = &mut ousted => return why,
+        // Before reading, so that the other end learns whom it speaks with also if its hello is refused.
+        written = write(shared, &on, writer) => written,
+        ended = &mut reading => return ended,
+    };
+    // What the other end said before it hung up may still be on its way, and is the better reason.
+    let rest = tokio::select! {
+        biased;
+        why = &mut ousted => return why,
+        rest = timeout(PARTING, reading) => rest,
+    };
+    match (rest, written) {
+        (Ok(Ok(ended)), _) => Ok(ended),
+        (_, Ok(())) => {
+            on.part();
+            Ok(Ended::SaidGoodbye)
+        }
+        (Ok(Err(ConnectionError::Closed)) | Err(_), Err(error)) => Err(error.into()),
+        (Ok(Err(reason)), Err(_)) => Err(reason),
+    }
+}
+
+/// Takes what comes. Time in which nothing is read does not count as silence: see
+/// [`Connection::run`](crate::Connection::run).
+async fn read(
+    shared: &Shared,
+    on: &OnStream<'_>,
+    mut reader: impl AsyncRead + Unpin,
+) -> Result<Ended, ConnectionError> {
+    let mut buffer = vec![0; PIECE];
+    let mut patience = GREETING;
+    loop {
+        while shared.is_inbox_full() {
+            shared.taken.notified().await;
+        }
+        let length = match timeout(patience, reader.read(&mut buffer)).await {
+            Err(_) => return Err(ConnectionError::Silent),
+            Ok(Ok(0)) => return Err(ConnectionError::Closed),
+            Ok(length) => length?,
+        };
+        patience = SILENCE;
+        if let Some(ended) = on.received(&buffer[..length])? {
+            return Ok(ended);
+        }
+    }
+}
+
+/// Writes what is to be written, until a goodbye is.
+async fn write(
+    shared: &Shared,
+    on: &OnStream<'_>,
+    mut writer: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let mut buffer = BytesMut::new();
+    let mut ping_at = Instant::now() + PING_INTERVAL;
+    // `None`: `run` is about to be told.
+    while let Some(filled) = on.fill(&mut buffer, &mut ping_at) {
+        if !buffer.is_empty() {
+            writer.write_all_buf(&mut buffer).await?;
+            writer.flush().await?;
+        } else if !filled.is_parting {
+            tokio::select! {
+                () = shared.to_write.notified() => {}
+                () = sleep_until(filled.until) => {}
+            }
+        }
+        if filled.is_parting {
+            // The goodbye is written; that the other end may be gone does not matter any more.
+            drop(writer.shutdown().await);
+            return Ok(());
+        }
+    }
+    std::future::pending().await
+}

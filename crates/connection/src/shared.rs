@@ -1,0 +1,392 @@
+//! What a [`Connection`](crate::Connection), its receiver and the streams that it runs on share.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use live::message::DecodeError;
+use live::{Event, Incarnation, Lane, Link, LinkError, PING_INTERVAL, SessionId};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::{ConnectionError, Ended, SendError};
+
+/// How much may wait in a lane before [`Connection::room`](crate::Connection::room) makes its callers wait, in bytes.
+pub const ROOM: usize = 1 << 20;
+/// How much may have come without having been taken before nothing more is read, in bytes.
+pub const INBOX: usize = 4 << 20;
+/// What a message counts for in the inbox beside its bytes.
+const OVERHEAD: usize = 64;
+/// How much is written at once, in bytes: what a pipe holds.
+const PIECE: usize = 64 << 10;
+/// How long what has come may wait to be confirmed together with what comes after it.
+const CONFIRM_AFTER: Duration = Duration::from_millis(50);
+
+/// Whether the other end is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Up {
+        /// Since when.
+        since: Instant,
+        /// How long the last ping took; `None` until one was answered.
+        round_trip: Option<Duration>,
+    },
+    /// It is not: there is no stream, or it has not said hello.
+    Down {
+        /// Since when.
+        since: Instant,
+    },
+}
+
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    created: Instant,
+    /// There may be something to write.
+    pub(crate) to_write: Notify,
+    /// The inbox has become shorter.
+    pub(crate) taken: Notify,
+    /// The inbox has become longer, or the session has ended.
+    pub(crate) arrived: Notify,
+    /// Something was written or confirmed, or the session has ended.
+    progress: Notify,
+    pub(crate) state: watch::Sender<State>,
+    /// The number of the stream that may be used; all older ones are to end.
+    latest: watch::Sender<u64>,
+}
+
+struct Inner {
+    link: Link,
+    /// The number of the stream that `link` is on.
+    stream: u64,
+    inbox: VecDeque<Arrived>,
+    inbox_bytes: usize,
+    /// When what has come is to be confirmed at the latest.
+    confirm_at: Option<Instant>,
+    /// What to say goodbye with.
+    parting: Option<String>,
+    /// The link has that goodbye, on this stream.
+    is_parting: bool,
+    over: Option<Over>,
+}
+
+/// What waits to be taken.
+pub(crate) enum Arrived {
+    Connected { resumed: bool },
+    Message(Bytes),
+    Goodbye(String),
+}
+
+/// How the session ended.
+#[derive(Clone)]
+enum Over {
+    Goodbye(String),
+    SaidGoodbye,
+    Unintelligible(DecodeError),
+}
+
+impl Over {
+    fn result(self) -> Result<Ended, ConnectionError> {
+        match self {
+            Over::Goodbye(reason) => Ok(Ended::Goodbye(reason)),
+            Over::SaidGoodbye => Ok(Ended::SaidGoodbye),
+            Over::Unintelligible(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What there is to do after [`OnStream::fill`].
+pub(crate) struct Filled {
+    /// When to fill again, unless woken before.
+    pub(crate) until: Instant,
+    /// What was filled ends with a goodbye.
+    pub(crate) is_parting: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(session: SessionId, incarnation: Incarnation) -> Self {
+        let created = Instant::now();
+        Self {
+            inner: Mutex::new(Inner {
+                link: Link::new(session, incarnation),
+                stream: 0,
+                inbox: VecDeque::new(),
+                inbox_bytes: 0,
+                confirm_at: None,
+                parting: None,
+                is_parting: false,
+                over: None,
+            }),
+            created,
+            to_write: Notify::new(),
+            taken: Notify::new(),
+            arrived: Notify::new(),
+            progress: Notify::new(),
+            state: watch::Sender::new(State::Down { since: created }),
+            latest: watch::Sender::new(0),
+        }
+    }
+
+    /// Held for as long as it takes to copy some bytes. Nothing that is done with it can panic halfway.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn send(&self, lane: Lane, message: Bytes) -> Result<(), SendError> {
+        let mut inner = self.lock();
+        if inner.over.is_some() {
+            return Err(SendError::Over);
+        }
+        inner.link.send(lane, message)?;
+        drop(inner);
+        self.to_write.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn say_goodbye(&self, reason: &str) {
+        self.lock().parting.get_or_insert_with(|| reason.to_owned());
+        self.to_write.notify_one();
+    }
+
+    pub(crate) fn over(&self) -> Option<Result<Ended, ConnectionError>> {
+        self.lock().over.clone().map(Over::result)
+    }
+
+    /// Waits until `is_so`, or the session has ended.
+    async fn until(&self, is_so: impl Fn(&Inner) -> bool) -> bool {
+        loop {
+            let progress = self.progress.notified();
+            let (holds, is_over) = {
+                let inner = self.lock();
+                (is_so(&inner), inner.over.is_some())
+            };
+            if holds || is_over {
+                return holds;
+            }
+            progress.await;
+        }
+    }
+
+    pub(crate) async fn room(&self, lane: Lane) {
+        self.until(|inner| inner.link.queued(lane) < ROOM).await;
+    }
+
+    pub(crate) async fn settled(&self) -> bool {
+        self.until(|inner| inner.link.is_settled()).await
+    }
+
+    /// Takes the next of the inbox; `Err` when nothing more will come.
+    pub(crate) fn take(&self) -> Result<Option<Arrived>, ()> {
+        let mut inner = self.lock();
+        let Some(first) = inner.inbox.pop_front() else {
+            return if inner.over.is_some() {
+                Err(())
+            } else {
+                Ok(None)
+            };
+        };
+        if let Arrived::Message(message) = &first {
+            let was_full = inner.inbox_bytes >= INBOX;
+            inner.inbox_bytes -= message.len() + OVERHEAD;
+            if was_full && inner.inbox_bytes < INBOX {
+                self.taken.notify_one();
+            }
+        }
+        Ok(Some(first))
+    }
+
+    pub(crate) fn is_inbox_full(&self) -> bool {
+        self.lock().inbox_bytes >= INBOX
+    }
+
+    /// A message was none.
+    pub(crate) fn give_up(&self, error: DecodeError) {
+        let mut inner = self.lock();
+        inner.inbox.clear();
+        inner.inbox_bytes = 0;
+        inner.over.get_or_insert(Over::Unintelligible(error));
+        self.oust(&mut inner);
+        drop(inner);
+        self.tell_all();
+    }
+
+    /// This end has said goodbye.
+    fn part(&self, inner: &mut Inner) {
+        inner.over.get_or_insert(Over::SaidGoodbye);
+        self.oust(inner);
+        self.tell_all();
+    }
+
+    fn tell_all(&self) {
+        self.arrived.notify_one();
+        self.progress.notify_waiters();
+    }
+
+    /// Has the present stream end, and gives the number of the next.
+    fn oust(&self, inner: &mut Inner) -> u64 {
+        inner.stream += 1;
+        self.latest.send_replace(inner.stream);
+        inner.link.disconnected();
+        inner.is_parting = false;
+        inner.confirm_at = None;
+        self.set_down();
+        inner.stream
+    }
+
+    fn set_down(&self) {
+        self.state.send_if_modified(|state| {
+            let was_up = matches!(state, State::Up { .. });
+            if was_up {
+                *state = State::Down {
+                    since: Instant::now(),
+                };
+            }
+            was_up
+        });
+    }
+
+    fn set_up(&self, measured: Option<Duration>) {
+        self.state.send_modify(|state| {
+            let (since, known) = match *state {
+                State::Up { since, round_trip } => (since, round_trip),
+                State::Down { .. } => (Instant::now(), None),
+            };
+            let round_trip = measured.or(known);
+            *state = State::Up { since, round_trip };
+        });
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.created)
+    }
+}
+
+/// The right to use the link for one stream, until that is dropped or a newer one begins.
+pub(crate) struct OnStream<'a> {
+    shared: &'a Shared,
+    number: u64,
+    latest: watch::Receiver<u64>,
+}
+
+impl<'a> OnStream<'a> {
+    /// Ends the stream before it, if there is one. `Err` if the session has ended.
+    pub(crate) fn begin(shared: &'a Shared) -> Result<Self, Result<Ended, ConnectionError>> {
+        let mut inner = shared.lock();
+        if let Some(over) = inner.over.clone() {
+            return Err(over.result());
+        }
+        let number = shared.oust(&mut inner);
+        inner.link.connected(shared.age(Instant::now()));
+        Ok(Self {
+            shared,
+            number,
+            latest: shared.latest.subscribe(),
+        })
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Inner>> {
+        Some(self.shared.lock()).filter(|inner| inner.stream == self.number)
+    }
+
+    /// Waits until this stream is to end, and gives how.
+    pub(crate) async fn ousted(&self) -> Result<Ended, ConnectionError> {
+        let mut latest = self.latest.clone();
+        // Fails only without a sender, which lives in `shared`.
+        drop(latest.wait_for(|latest| *latest != self.number).await);
+        self.shared.over().unwrap_or(Ok(Ended::Replaced))
+    }
+
+    /// Takes what came; says how the session ended if it did.
+    pub(crate) fn received(&self, bytes: &[u8]) -> Result<Option<Ended>, ConnectionError> {
+        let now = Instant::now();
+        let Some(mut inner) = self.lock() else {
+            return Ok(Some(Ended::Replaced));
+        };
+        let taken = inner.link.received(bytes, self.shared.age(now));
+        // What came before the error counts.
+        while let Some(event) = inner.link.event() {
+            self.happened(&mut inner, event, now);
+        }
+        let over = inner.over.clone();
+        let has_arrived = !inner.inbox.is_empty();
+        drop(inner);
+        self.shared.to_write.notify_one();
+        self.shared.progress.notify_waiters();
+        if has_arrived {
+            self.shared.arrived.notify_one();
+        }
+        match over {
+            Some(over) => over.result().map(Some),
+            None => taken
+                .map(|()| None)
+                .map_err(|error: LinkError| error.into()),
+        }
+    }
+
+    fn happened(&self, inner: &mut Inner, event: Event, now: Instant) {
+        if inner.over.is_some() {
+            return;
+        }
+        match event {
+            Event::Connected { resumed } => {
+                inner.inbox.push_back(Arrived::Connected { resumed });
+                self.shared.set_up(None);
+            }
+            Event::Message(_, message) => {
+                inner.inbox_bytes += message.len() + OVERHEAD;
+                inner.inbox.push_back(Arrived::Message(message));
+                inner.confirm_at.get_or_insert(now + CONFIRM_AFTER);
+            }
+            Event::RoundTrip(took) => self.shared.set_up(Some(took)),
+            Event::Goodbye(reason) => {
+                inner.inbox.push_back(Arrived::Goodbye(reason.clone()));
+                inner.over = Some(Over::Goodbye(reason));
+            }
+        }
+    }
+
+    /// Adds what is to be written now. `ping_at` is when the next ping is due. `None` if a newer stream has begun.
+    pub(crate) fn fill(&self, out: &mut BytesMut, ping_at: &mut Instant) -> Option<Filled> {
+        let now = Instant::now();
+        let mut inner = self.lock()?;
+        if now >= *ping_at || inner.confirm_at.is_some_and(|at| now >= at) {
+            inner.link.tick(self.shared.age(now));
+            inner.confirm_at = None;
+        }
+        if now >= *ping_at {
+            *ping_at = now + PING_INTERVAL;
+        }
+        // Not before the other end has said who it is.
+        if inner.link.is_up()
+            && !inner.is_parting
+            && let Some(reason) = inner.parting.clone()
+        {
+            inner.link.say_goodbye(&reason);
+            inner.is_parting = true;
+        }
+        inner.link.transmit(out, PIECE);
+        let filled = Filled {
+            until: inner.confirm_at.map_or(*ping_at, |at| at.min(*ping_at)),
+            is_parting: inner.is_parting,
+        };
+        drop(inner);
+        self.shared.progress.notify_waiters();
+        Some(filled)
+    }
+
+    /// The goodbye was written.
+    pub(crate) fn part(&self) {
+        if let Some(mut inner) = self.lock() {
+            self.shared.part(&mut inner);
+        }
+    }
+}
+
+impl Drop for OnStream<'_> {
+    fn drop(&mut self) {
+        if let Some(mut inner) = self.lock() {
+            self.shared.oust(&mut inner);
+        }
+    }
+}

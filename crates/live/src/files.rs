@@ -1,0 +1,367 @@
+//! What is said of files: the server asks, the laptop does it below its published directories and answers.
+//!
+//! A request names a file by its path and, where it was seen before, says which one it was: a path that leads to another
+//! file meanwhile is answered with `ESTALE`. The laptop keeps nothing for the server but open files.
+
+mod attributes;
+mod change;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::RelativePath;
+
+pub use attributes::{Attributes, Identity, Kind, NewAttributes, NewTime, Time};
+pub use change::Change;
+
+/// The most that one request reads or writes, in bytes.
+pub const LARGEST_TRANSFER: u32 = 1 << 20;
+/// About how long one part of a directory is, in bytes.
+pub const LARGEST_LISTING: usize = 256 << 10;
+
+/// A published directory, by the number that it has in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Root(pub u32);
+
+/// A file by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// Below which directory.
+    pub root: Root,
+    /// Where.
+    pub path: RelativePath,
+    /// Which it has to be; `None` if it does not matter, or is to be found out.
+    pub identity: Option<Identity>,
+}
+
+/// An open file or directory, by the number that the laptop has given it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Handle(pub u64);
+
+/// A file by its name or opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// By its name. Links are not followed.
+    Place(Place),
+    /// Opened.
+    Handle(Handle),
+}
+
+/// What an open file may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are what they are called")]
+pub enum Access {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// What for.
+    pub access: Access,
+    /// It becomes empty.
+    pub truncate: bool,
+    /// Every write goes to its end, wherever that is by then.
+    pub append: bool,
+}
+
+/// What a new name does to one that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Renaming {
+    /// It replaces it.
+    Replace,
+    /// It must not be there.
+    NoReplace,
+    /// They change places.
+    Exchange,
+}
+
+/// How an extended attribute is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are what they are called")]
+pub enum Setting {
+    CreateOrReplace,
+    Create,
+    Replace,
+}
+
+/// What happens to a range of a file (`fallocate(2)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Allocation {
+    /// It takes room; the file becomes larger where that is needed.
+    Allocate,
+    /// It takes room; the file stays as large as it is.
+    KeepSize,
+    /// It takes none, and reads as zeros.
+    PunchHole,
+    /// It takes room, and reads as zeros.
+    Zero {
+        /// The file stays as large as it is.
+        keep_size: bool,
+    },
+}
+
+/// What is looked for in a sparse file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are what they are called")]
+pub enum Seeking {
+    Data,
+    Hole,
+}
+
+/// What a lock keeps others from (`fcntl(2)`, advisory locks of records).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LockKind {
+    /// Writing.
+    Read,
+    /// Reading and writing.
+    Write,
+    /// Nothing: it is given back.
+    Unlock,
+}
+
+/// A lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Whose, among those of one open file.
+    pub owner: u64,
+    /// What it does.
+    pub kind: LockKind,
+    /// First byte.
+    pub start: u64,
+    /// Last byte; `i64::MAX` for the file's end wherever that is.
+    pub end: u64,
+}
+
+/// What the server asks for. Nothing follows a link, in the middle of a path or at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Answered with `Attributes`.
+    Attributes(Target),
+    /// Answered with `Attributes`, as they are then.
+    SetAttributes(Target, NewAttributes),
+    /// Answered with `Bytes`: what the link says.
+    ReadLink(Place),
+    /// Answered with `Attributes`.
+    MakeDirectory {
+        /// Where.
+        place: Place,
+        /// As they are to be; nothing is taken away from them.
+        permissions: u16,
+    },
+    /// An empty file, pipe or socket. Answered with `Attributes`.
+    MakeNode {
+        /// Where.
+        place: Place,
+        /// What; devices are refused.
+        kind: Kind,
+        /// As they are to be; nothing is taken away from them.
+        permissions: u16,
+    },
+    /// A symbolic link. Answered with `Attributes`.
+    MakeLink {
+        /// Where.
+        place: Place,
+        /// What it says.
+        target: Bytes,
+    },
+    /// Another name of a file. Answered with `Attributes`.
+    AddName {
+        /// The file.
+        of: Place,
+        /// Its new name.
+        place: Place,
+    },
+    /// Answered with `Done`.
+    Rename {
+        /// From where.
+        from: Place,
+        /// To where.
+        to: Place,
+        /// What becomes of what is there.
+        how: Renaming,
+    },
+    /// A file, link, pipe or socket. Answered with `Done`.
+    Remove(Place),
+    /// An empty directory. Answered with `Done`.
+    RemoveDirectory(Place),
+    /// Answered with `Opened`.
+    Open(Place, Opening),
+    /// Makes a file and opens it. Answered with `Opened`.
+    Create {
+        /// Where.
+        place: Place,
+        /// As they are to be; nothing is taken away from them.
+        permissions: u16,
+        /// How.
+        opening: Opening,
+        /// It must not be there.
+        exclusive: bool,
+    },
+    /// Answered with `Opened`.
+    OpenDirectory(Place),
+    /// The next part of a directory, without `.` and `..`. Answered with `Entries`.
+    ReadDirectory {
+        /// The directory.
+        handle: Handle,
+        /// From its beginning.
+        restart: bool,
+    },
+    /// At most [`LARGEST_TRANSFER`]. Answered with `Bytes`, fewer than asked for only at the end.
+    Read {
+        /// The file.
+        handle: Handle,
+        /// From where.
+        offset: u64,
+        /// How many bytes.
+        length: u32,
+    },
+    /// At most [`LARGEST_TRANSFER`]. Answered with `Count`.
+    Write {
+        /// The file.
+        handle: Handle,
+        /// To where; does not matter where it was opened to append.
+        offset: u64,
+        /// What.
+        bytes: Bytes,
+    },
+    /// Returns when everything is on the laptop's disk. Answered with `Done`.
+    Sync {
+        /// The file or directory.
+        handle: Handle,
+        /// The contents, and what it takes to find them.
+        data_only: bool,
+    },
+    /// Its locks are given back. Answered with `Done`.
+    Close(Handle),
+    /// Answered with `Space`.
+    Space(Place),
+    /// Answered with `Bytes`.
+    ExtendedAttribute {
+        /// Of what.
+        target: Target,
+        /// Its name, as `user.…`.
+        name: Bytes,
+    },
+    /// Answered with `Bytes`: names, a zero byte after each.
+    ExtendedAttributes(Target),
+    /// Answered with `Done`.
+    SetExtendedAttribute {
+        /// Of what.
+        target: Target,
+        /// Its name.
+        name: Bytes,
+        /// What it is to be.
+        value: Bytes,
+        /// What becomes of one that is there.
+        how: Setting,
+    },
+    /// Answered with `Done`.
+    RemoveExtendedAttribute {
+        /// Of what.
+        target: Target,
+        /// Its name.
+        name: Bytes,
+    },
+    /// Answered with `Done`.
+    Allocate {
+        /// The file.
+        handle: Handle,
+        /// From where.
+        offset: u64,
+        /// How many bytes.
+        length: u64,
+        /// What happens to them.
+        how: Allocation,
+    },
+    /// Answered with `Offset`.
+    Seek {
+        /// The file.
+        handle: Handle,
+        /// From where.
+        offset: u64,
+        /// To what.
+        what: Seeking,
+    },
+    /// From one file to another, on the laptop. Answered with `Count`.
+    Copy {
+        /// From which file.
+        from: Handle,
+        /// From where in it.
+        from_offset: u64,
+        /// To which file.
+        to: Handle,
+        /// To where in it.
+        to_offset: u64,
+        /// How many bytes at most.
+        length: u64,
+    },
+    /// The lock that would keep this one from being set. Answered with `Lock`.
+    TestLock(Handle, Lock),
+    /// Sets a lock, or answers `EAGAIN`: whoever waits for it asks again. Answered with `Done`.
+    SetLock(Handle, Lock),
+}
+
+/// An entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name there.
+    pub name: Bytes,
+    /// What it is.
+    pub attributes: Attributes,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// Of the file, when it was done.
+    Attributes(Attributes),
+    /// An open file.
+    Opened {
+        /// Its number.
+        handle: Handle,
+        /// Its attributes.
+        attributes: Attributes,
+    },
+    /// Contents.
+    Bytes(Bytes),
+    /// How many bytes.
+    Count(u64),
+    /// Where.
+    Offset(u64),
+    /// A part of a directory.
+    Entries {
+        /// In the laptop's order.
+        entries: Vec<Entry>,
+        /// Nothing comes after these.
+        is_last: bool,
+    },
+    /// What there is of a file system, as `statvfs` tells it.
+    Space(Space),
+    /// A lock, of kind `Unlock` if there is none in the way.
+    Lock(Lock),
+}
+
+/// See [`Reply::Space`]: in units of `block_size` bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in statvfs(3)")]
+pub struct Space {
+    pub block_size: u32,
+    pub blocks: u64,
+    pub blocks_free: u64,
+    pub blocks_available: u64,
+    pub files: u64,
+    pub files_free: u64,
+    pub longest_name: u32,
+}
+
+/// Why it was not done: a number of `errno(3)` on Linux.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorNumber(pub u16);
+
+/// What comes of a request.
+pub type Outcome = Result<Reply, ErrorNumber>;

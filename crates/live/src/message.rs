@@ -1,0 +1,80 @@
+//! What is said, and in which lane.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{Lane, control, files};
+
+/// Contents up to so many bytes go with names and attributes: a small file is not worth waiting for.
+const LARGEST_SMALL: usize = 4 << 10;
+
+/// What the server says to the laptop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToLaptop {
+    /// A request of files, with a number that its answer has.
+    File(u64, files::Request),
+    /// What has come of the wish with this number.
+    Control(u64, Result<control::Reply, control::Failure>),
+}
+
+/// What the laptop says to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToServer {
+    /// What has come of the request with this number.
+    File(u64, files::Outcome),
+    /// What has changed on the laptop, in order.
+    Changed(Vec<files::Change>),
+    /// A wish, with a number that its answer has.
+    Control(u64, control::Request),
+}
+
+/// Something that is said.
+pub trait Message: Serialize + for<'de> Deserialize<'de> {
+    /// The lane that it goes in.
+    fn lane(&self) -> Lane;
+
+    /// As bytes.
+    fn encode(&self) -> Bytes {
+        // Fails for nothing that is made of numbers, bytes and lists of known length.
+        postcard::to_stdvec(self).unwrap_or_default().into()
+    }
+
+    /// What these bytes say.
+    ///
+    /// # Errors
+    /// If that is nothing.
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((message, [])) => Ok(message),
+            _ => Err(DecodeError),
+        }
+    }
+}
+
+/// A message that says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the other end says what cannot be understood")]
+pub struct DecodeError;
+
+impl Message for ToLaptop {
+    fn lane(&self) -> Lane {
+        match self {
+            Self::File(_, files::Request::Write { .. }) => Lane::Bulk,
+            Self::File(..) => Lane::Metadata,
+            Self::Control(..) => Lane::Control,
+        }
+    }
+}
+
+impl Message for ToServer {
+    fn lane(&self) -> Lane {
+        match self {
+            Self::File(_, Ok(files::Reply::Bytes(bytes))) if bytes.len() > LARGEST_SMALL => {
+                Lane::Bulk
+            }
+            Self::File(_, Ok(files::Reply::Entries { .. })) => Lane::Bulk,
+            Self::File(..) | Self::Changed(_) => Lane::Metadata,
+            Self::Control(..) => Lane::Control,
+        }
+    }
+}

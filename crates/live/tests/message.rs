@@ -1,0 +1,168 @@
+//! What is said arrives as it was said, and what nobody says is refused.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+#[path = "common/wishes.rs"]
+mod wishes;
+
+use bytes::Bytes;
+use common::said::{change, outcome, request};
+use live::files::{Handle, Place, Reply, Request, Root, Target};
+use live::message::{Message, ToLaptop, ToServer};
+use live::{LARGEST_MESSAGE, Lane, RelativePath, files};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use wishes::{reply_to_wish, wish};
+
+fn same<M: Message + PartialEq + std::fmt::Debug>(message: &M) {
+    let bytes = message.encode();
+    assert!(!bytes.is_empty() && bytes.len() <= LARGEST_MESSAGE);
+    assert_eq!(M::decode(&bytes).as_ref(), Ok(message));
+    let longer = [&bytes[..], &[0]].concat();
+    assert!(M::decode(&longer).is_err(), "something stands behind it");
+    assert!(
+        M::decode(&bytes[..bytes.len() - 1]).is_err(),
+        "something is missing"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn requests_arrive(number in any::<u64>(), request in request()) {
+        same(&ToLaptop::File(number, request));
+    }
+
+    #[test]
+    fn outcomes_arrive(number in any::<u64>(), outcome in outcome()) {
+        same(&ToServer::File(number, outcome));
+    }
+
+    #[test]
+    fn changes_arrive(changes in vec(change(), 0..10)) {
+        same(&ToServer::Changed(changes));
+    }
+
+    #[test]
+    fn wishes_arrive(number in any::<u64>(), wish in wish(), reply in reply_to_wish()) {
+        same(&ToServer::Control(number, wish));
+        same(&ToLaptop::Control(number, reply));
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_refused_or_say_what_they_say(bytes in vec(any::<u8>(), 0..300)) {
+        again::<ToLaptop>(&bytes);
+        again::<ToServer>(&bytes);
+    }
+
+    /// Nearer to what is said than arbitrary bytes are.
+    #[test]
+    fn changed_bytes_are_refused_or_say_what_they_say(
+        request in request(),
+        outcome in outcome(),
+        place in any::<prop::sample::Index>(),
+        value in any::<u8>(),
+    ) {
+        let mut bytes = ToLaptop::File(1, request).encode().to_vec();
+        let index = place.index(bytes.len());
+        bytes[index] = value;
+        again::<ToLaptop>(&bytes);
+        let mut bytes = ToServer::File(1, outcome).encode().to_vec();
+        let index = place.index(bytes.len());
+        bytes[index] = value;
+        again::<ToServer>(&bytes);
+    }
+}
+
+fn again<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+    if let Ok(message) = M::decode(bytes) {
+        assert_eq!(M::decode(&message.encode()), Ok(message));
+    }
+}
+
+/// The bytes of a request for a path that no [`RelativePath`] is.
+fn request_for(path: &[u8]) -> Vec<u8> {
+    let place = Place {
+        root: Root(1),
+        path: RelativePath::new(b"PLACE").unwrap(),
+        identity: None,
+    };
+    let bytes = ToLaptop::File(1, Request::Attributes(Target::Place(place))).encode();
+    let start = bytes
+        .windows(6)
+        .position(|window| window == b"\x05PLACE")
+        .unwrap();
+    let length = u8::try_from(path.len()).unwrap();
+    [&bytes[..start], &[length], path, &bytes[start + 6..]].concat()
+}
+
+#[test]
+fn a_path_that_leads_elsewhere_is_refused() {
+    assert!(ToLaptop::decode(&request_for(b"a/b")).is_ok());
+    assert!(ToLaptop::decode(&request_for(b"")).is_ok());
+    let elsewhere: [&[u8]; 11] = [
+        b"../x",
+        b"/x",
+        b"a//b",
+        b"a/./b",
+        b"a/../b",
+        b"a/",
+        b".",
+        b"..",
+        b"a\0b",
+        b"\0",
+        b"../../.ssh/id_ed25519",
+    ];
+    for path in elsewhere {
+        assert!(ToLaptop::decode(&request_for(path)).is_err(), "{path:?}");
+    }
+}
+
+/// What a length says is not believed before that much is there.
+#[test]
+fn lengths_beyond_the_end_are_refused() {
+    let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    let changes = ToServer::Changed(Vec::new()).encode();
+    let bytes = [&changes[..changes.len() - 1], &huge].concat();
+    assert!(ToServer::decode(&bytes).is_err());
+    let read = ToServer::File(1, Ok(Reply::Bytes(Bytes::new()))).encode();
+    let bytes = [&read[..read.len() - 1], &huge].concat();
+    assert!(ToServer::decode(&bytes).is_err());
+    assert!(ToLaptop::decode(&[]).is_err());
+    assert!(ToServer::decode(&[]).is_err());
+}
+
+#[test]
+fn the_greatest_transfers_fit_into_a_message() {
+    let bytes = Bytes::from(vec![0xff; files::LARGEST_TRANSFER as usize]);
+    let write = Request::Write {
+        handle: Handle(u64::MAX),
+        offset: u64::MAX,
+        bytes: bytes.clone(),
+    };
+    same(&ToLaptop::File(u64::MAX, write));
+    same(&ToServer::File(u64::MAX, Ok(Reply::Bytes(bytes))));
+}
+
+#[test]
+fn contents_go_behind_names() {
+    let handle = Handle(1);
+    let read = Request::Read {
+        handle,
+        offset: 0,
+        length: 1 << 20,
+    };
+    let write = Request::Write {
+        handle,
+        offset: 0,
+        bytes: Bytes::from_static(b"x"),
+    };
+    let bytes = |length: usize| ToServer::File(1, Ok(Reply::Bytes(vec![0; length].into())));
+    assert_eq!(ToLaptop::File(1, read).lane(), Lane::Metadata);
+    assert_eq!(ToLaptop::File(1, write).lane(), Lane::Bulk);
+    assert_eq!(bytes(4_096).lane(), Lane::Metadata);
+    assert_eq!(bytes(4_097).lane(), Lane::Bulk);
+    assert_eq!(ToServer::Changed(Vec::new()).lane(), Lane::Metadata);
+}

@@ -1,0 +1,39 @@
+//! What the other end of a live session says: what can be understood says the same when it is said again, and no path in
+//! it leads anywhere but down.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use live::Message;
+use live::files::{Change, Request, Target};
+use live::message::{ToLaptop, ToServer};
+
+fn again<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Option<M> {
+    let message = M::decode(bytes).ok()?;
+    let encoded = message.encode();
+    assert_eq!(M::decode(&encoded).as_ref(), Ok(&message));
+    assert_eq!(message.lane(), M::decode(&encoded).map(|again| again.lane()).unwrap());
+    Some(message)
+}
+
+fn leads_down(path: &live::RelativePath) {
+    assert!(!path.as_bytes().contains(&0) && !path.as_bytes().starts_with(b"/"));
+    assert!(path.names().all(|name| name != "." && name != ".."));
+    assert_eq!(live::RelativePath::new(path.as_bytes()).as_ref(), Ok(path));
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Some(ToLaptop::File(_, request)) = again(bytes) {
+        match request {
+            Request::Attributes(Target::Place(place)) | Request::Remove(place) => leads_down(&place.path),
+            Request::Rename { from, to, .. } => [from, to].iter().for_each(|place| leads_down(&place.path)),
+            _ => {}
+        }
+    }
+    if let Some(ToServer::Changed(changes)) = again(bytes) {
+        for change in &changes {
+            if let Change::At { path, .. } | Change::Anything { path, .. } = change {
+                leads_down(path);
+            }
+        }
+    }
+});
