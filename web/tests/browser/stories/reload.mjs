@@ -15,10 +15,10 @@ export default async function story(stage) {
   await shows(page, 'claude>');
 
   // Colours, characters of several bytes, and lines without end: until a key is pressed.
-  // Written as bytes: no keyboard has these characters.
+  // Written as bytes: no keyboard has these characters. `read -t 0` takes nothing: a `read` that is out of time may have.
   await type(
     page,
-    "i=0; while ! read -t 0.01 x; do i=$((i+1)); printf '\\033[32m%08d\\033[0m \\342\\234\\223\\303\\251\\n' $i; done; echo stop-$((7))\r",
+    "i=0; while ! read -t 0; do i=$((i+1)); printf '\\033[32m%08d\\033[0m \\342\\234\\223\\303\\251\\n' $i; sleep 0.01; done; read x; echo stop-$((7))\r",
   );
   await shows(page, ' ✓é');
   // In one step: the next output puts other cells in the place of these.
