@@ -1,0 +1,338 @@
+//! Names: looking up, making, removing and moving.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fuser::{RenameFlags, ReplyData, ReplyEmpty, ReplyEntry};
+use live::files::{Attributes, ErrorNumber, Kind, Outcome, Place, Renaming, Request};
+
+use super::GENERATION;
+use crate::attributes::{none_shown, shown};
+use crate::changes::Invalidation;
+use crate::errors::{self, to_kernel};
+use crate::nodes::{Epoch, NodeId};
+use crate::pending::Waiter;
+use crate::shared::{Shared, Table, attributes, bytes, done};
+
+/// The bits of a mode that are permissions.
+const PERMISSIONS: u32 = 0o7777;
+
+/// A name in a directory, to be kept until the answer.
+#[derive(Clone, Debug)]
+struct Name {
+    parent: NodeId,
+    name: OsString,
+}
+
+impl Name {
+    fn new(parent: NodeId, name: &OsStr) -> Self {
+        Self {
+            parent,
+            name: name.to_owned(),
+        }
+    }
+
+    fn pair(&self) -> (NodeId, &OsStr) {
+        (self.parent, &self.name)
+    }
+
+    fn place(&self, table: &Table, guess: usize) -> Result<Place, ErrorNumber> {
+        table.nodes.place_in(self.parent, &self.name, guess)
+    }
+
+    fn leads_to(&self, table: &Table) -> Option<NodeId> {
+        table.nodes.child(self.parent, &self.name)
+    }
+
+    fn invalidation(self) -> Invalidation {
+        Invalidation::Name(self.parent, self.name)
+    }
+}
+
+pub(super) fn look_up(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    parent: NodeId,
+    name: &OsStr,
+    reply: ReplyEntry,
+) {
+    let name = Name::new(parent, name);
+    let asked_name = name.clone();
+    let make = move |table: &Table, guess| {
+        Ok(Request::Attributes(live::files::Target::Place(
+            asked_name.place(table, guess)?,
+        )))
+    };
+    shared.ask_at(waiter, make, move |shared, asked, outcome| match outcome {
+        Err(errors::NOT_FOUND) => give_none(shared, &name, asked, reply),
+        outcome => give_entry(shared, name, asked, attributes(outcome), reply),
+    });
+}
+
+/// The kernel may keep it that there is none, if changes are told.
+fn give_none(shared: &Shared, name: &Name, asked: Epoch, reply: ReplyEntry) {
+    let mut table = shared.table();
+    let may_keep = table.nodes.missed(name.parent, &name.name, asked) && table.is_watched;
+    let lifetime = table.lifetime(true);
+    drop(table);
+    if may_keep {
+        reply.entry(&lifetime, &none_shown(), GENERATION);
+    } else {
+        reply.error(to_kernel(errors::NOT_FOUND));
+    }
+}
+
+/// Gives the kernel a name that leads to a file like that.
+fn give_entry(
+    shared: &Shared,
+    name: Name,
+    asked: Epoch,
+    attributes: Result<Attributes, ErrorNumber>,
+    reply: ReplyEntry,
+) {
+    let attributes = match attributes {
+        Ok(attributes) => attributes,
+        Err(error) => return reply.error(to_kernel(error)),
+    };
+    let mut table = shared.table();
+    let found = table
+        .nodes
+        .found(name.parent, &name.name, &attributes, asked);
+    let lifetime = table.lifetime(found.is_fresh);
+    let has_changed = table.nodes.is_stale(found.id, asked);
+    drop(table);
+    reply.entry(
+        &lifetime,
+        &shown(found.id, &attributes, shared.owners),
+        GENERATION,
+    );
+    if !found.is_fresh {
+        shared.invalidator.add([name.invalidation()]);
+    }
+    if has_changed {
+        shared.invalidator.add([Invalidation::Node(found.id)]);
+    }
+}
+
+/// Asks for a new name, and gives it to the kernel.
+fn make<M>(shared: &Arc<Shared>, waiter: Waiter, name: Name, request: M, reply: ReplyEntry)
+where
+    M: Fn(&Table, Place) -> Result<Request, ErrorNumber> + Send + 'static,
+{
+    let asked_name = name.clone();
+    let make = move |table: &Table, guess| request(table, asked_name.place(table, guess)?);
+    shared.ask_at(waiter, make, move |shared, asked, outcome| {
+        // A new name makes its directory another.
+        shared.table().nodes.touched(name.parent);
+        give_entry(shared, name, asked, attributes(outcome), reply);
+    });
+}
+
+pub(super) fn make_directory(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    parent: NodeId,
+    name: &OsStr,
+    mode: u32,
+    reply: ReplyEntry,
+) {
+    let permissions = (mode & PERMISSIONS) as u16;
+    let request = move |_: &Table, place| Ok(Request::MakeDirectory { place, permissions });
+    make(shared, waiter, Name::new(parent, name), request, reply);
+}
+
+pub(super) fn make_node(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    parent: NodeId,
+    name: &OsStr,
+    mode: u32,
+    reply: ReplyEntry,
+) {
+    let kind = match rustix::fs::FileType::from_raw_mode(mode) {
+        rustix::fs::FileType::RegularFile => Kind::File,
+        rustix::fs::FileType::Fifo => Kind::Pipe,
+        rustix::fs::FileType::Socket => Kind::Socket,
+        // Devices of the laptop are none of the server's business.
+        _ => return reply.error(to_kernel(errors::NOT_PERMITTED)),
+    };
+    let permissions = (mode & PERMISSIONS) as u16;
+    let request = move |_: &Table, place| {
+        Ok(Request::MakeNode {
+            place,
+            kind,
+            permissions,
+        })
+    };
+    make(shared, waiter, Name::new(parent, name), request, reply);
+}
+
+pub(super) fn make_link(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    parent: NodeId,
+    name: &OsStr,
+    target: &Path,
+    reply: ReplyEntry,
+) {
+    let target = Bytes::copy_from_slice(target.as_os_str().as_bytes());
+    let request = move |_: &Table, place| {
+        Ok(Request::MakeLink {
+            place,
+            target: target.clone(),
+        })
+    };
+    make(shared, waiter, Name::new(parent, name), request, reply);
+}
+
+pub(super) fn add_name(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    node: NodeId,
+    parent: NodeId,
+    name: &OsStr,
+    reply: ReplyEntry,
+) {
+    let request = move |table: &Table, place| {
+        let of = table.nodes.place(node, 0).ok_or(errors::NOT_FOUND)?;
+        Ok(Request::AddName { of, place })
+    };
+    make(shared, waiter, Name::new(parent, name), request, reply);
+}
+
+pub(super) fn read_link(shared: &Arc<Shared>, waiter: Waiter, node: NodeId, reply: ReplyData) {
+    let make = move |table: &Table, guess| {
+        Ok(Request::ReadLink(
+            table.nodes.place(node, guess).ok_or(errors::STALE)?,
+        ))
+    };
+    shared.ask_at(waiter, make, move |shared, asked, outcome| {
+        match bytes(outcome) {
+            Ok(target) => reply.data(&target),
+            Err(error) => reply.error(to_kernel(error)),
+        }
+        if shared.table().nodes.is_stale(node, asked) {
+            shared.invalidator.add([Invalidation::Node(node)]);
+        }
+    });
+}
+
+pub(super) fn remove(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    parent: NodeId,
+    name: &OsStr,
+    is_directory: bool,
+    reply: ReplyEmpty,
+) {
+    let name = Name::new(parent, name);
+    let child = name.leads_to(&shared.table());
+    shared.with_all_open(waiter, child, move |shared| {
+        let asked_name = name.clone();
+        let make = move |table: &Table, guess| {
+            let place = asked_name.place(table, guess)?;
+            Ok(if is_directory {
+                Request::RemoveDirectory(place)
+            } else {
+                Request::Remove(place)
+            })
+        };
+        shared.ask_at(waiter, make, move |shared, asked, outcome| {
+            let outcome = done(outcome);
+            let is_fresh = outcome.is_err() || {
+                let mut table = shared.table();
+                child
+                    .into_iter()
+                    .chain([name.parent])
+                    .for_each(|node| table.nodes.touched(node));
+                table.nodes.unlinked(name.parent, &name.name, asked)
+            };
+            give(outcome, reply);
+            if !is_fresh {
+                shared.invalidator.add([name.invalidation()]);
+            }
+        });
+    });
+}
+
+pub(super) fn rename(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    from: (NodeId, &OsStr),
+    to: (NodeId, &OsStr),
+    flags: RenameFlags,
+    reply: ReplyEmpty,
+) {
+    let how = match flags {
+        flags if flags.is_empty() => Renaming::Replace,
+        RenameFlags::RENAME_NOREPLACE => Renaming::NoReplace,
+        RenameFlags::RENAME_EXCHANGE => Renaming::Exchange,
+        _ => return reply.error(to_kernel(errors::INVALID)),
+    };
+    let (from, to) = (Name::new(from.0, from.1), Name::new(to.0, to.1));
+    // What is replaced loses its name.
+    let replaced = to
+        .leads_to(&shared.table())
+        .filter(|_| how == Renaming::Replace);
+    shared.with_all_open(waiter, replaced, move |shared| {
+        let (asked_from, asked_to) = (from.clone(), to.clone());
+        let make = move |table: &Table, guess| {
+            let (from, to) = (
+                asked_from.place(table, guess)?,
+                asked_to.place(table, guess)?,
+            );
+            Ok(Request::Rename { from, to, how })
+        };
+        let were = {
+            let table = shared.table();
+            [from.leads_to(&table), to.leads_to(&table)]
+        };
+        shared.ask_at(waiter, make, move |shared, asked, outcome| {
+            renamed(shared, [from, to], were, how, asked, outcome, reply);
+        });
+    });
+}
+
+fn renamed(
+    shared: &Shared,
+    names: [Name; 2],
+    were: [Option<NodeId>; 2],
+    how: Renaming,
+    asked: Epoch,
+    outcome: Outcome,
+    reply: ReplyEmpty,
+) {
+    let outcome = done(outcome);
+    let [from, to] = names;
+    let is_fresh = outcome.is_err() || {
+        let nodes = &mut shared.table().nodes;
+        let parents = [from.parent, to.parent];
+        were.into_iter()
+            .flatten()
+            .chain(parents)
+            .for_each(|node| nodes.touched(node));
+        match how {
+            Renaming::Exchange => nodes.exchanged([from.pair(), to.pair()], were, asked),
+            Renaming::Replace | Renaming::NoReplace => {
+                nodes.renamed(from.pair(), to.pair(), were[0], asked)
+            }
+        }
+    };
+    give(outcome, reply);
+    if !is_fresh {
+        shared
+            .invalidator
+            .add([from.invalidation(), to.invalidation()]);
+    }
+}
+
+/// Tells the kernel whether it was done.
+pub(super) fn give(outcome: Result<(), ErrorNumber>, reply: ReplyEmpty) {
+    match outcome {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(to_kernel(error)),
+    }
+}

@@ -1,0 +1,34 @@
+//! The laptop's published directories as file systems of the server.
+//!
+//! A [`Mounted`] asks the laptop through [`Files`] and is told of what changes there, so that the kernel may keep names,
+//! attributes and contents until then. It knows no network, waits for no answer itself, and follows no link.
+//!
+//! - `nodes` is the table of what the kernel knows, `opened` that of what is open, `changes` says what a change means
+//!   for the kernel. They are pure.
+//! - `filesystem` answers the kernel's requests, one module for each subject; `shared` is what these have in common.
+//! - `pending` has every request that is not answered yet, so that none stays when the mount ends.
+//! - `invalidator` is the one thread that tells the kernel what to forget, `later` the one for what takes a while.
+//! - `mounting` makes and ends mounts, `mounted` puts everything together.
+//!
+//! **Locks.** The kernel may hold back whoever tells it to forget something until requests are answered. Therefore only the
+//! invalidator does that, holding nothing; answers are given on any thread, and no lock is held while the kernel is told
+//! or the laptop asked.
+
+mod attributes;
+mod changes;
+mod errors;
+mod files;
+mod filesystem;
+mod invalidator;
+mod later;
+mod mounted;
+mod mounting;
+mod nodes;
+mod notifications;
+mod opened;
+mod pending;
+mod shared;
+
+pub use files::{Answer, Files};
+pub use mounted::{Mounted, Options, mount};
+pub use mounting::SUBTYPE;

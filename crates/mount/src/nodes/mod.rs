@@ -1,0 +1,362 @@
+//! The table of what the kernel knows: nodes, their names, and when they last changed.
+//!
+//! Pure. A node is a file, whatever its names are; two names of one file are one node. The table knows no more than the
+//! kernel does: what the kernel forgets, and nobody has open, is dropped.
+//!
+//! Everything that is asked notes the [`Epoch`] at that time. What comes back is *stale* where the node, or the name, has
+//! changed since: it may tell of the state before.
+
+mod names;
+mod paths;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub(crate) use paths::GUESSES;
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+
+use live::files::{Attributes, Identity, Kind, Root};
+
+use crate::attributes::same;
+
+/// How many changed names a directory remembers, and how many absent ones.
+const REMEMBERED_NAMES: usize = 1024;
+
+/// A node's number: `st_ino` on the server. Its low 32 bits are those of the laptop's `st_ino`, which is what git compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(pub(crate) u64);
+
+/// The published directory itself.
+pub(crate) const ROOT: NodeId = NodeId(fuser::INodeNo::ROOT.0);
+
+/// A point between two changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Epoch(u64);
+
+#[derive(Debug)]
+struct Node {
+    /// Which file; `None` for the published directory until it is found out.
+    identity: Option<Identity>,
+    kind: Kind,
+    /// Where it is: directories and names there. A directory has one at most.
+    names: Vec<(NodeId, OsString)>,
+    /// Names that it has lost by what was told, the latest first. That may have been out of date, so they are still good
+    /// guesses.
+    former: Vec<(NodeId, OsString)>,
+    entries: Entries,
+    /// How many times the kernel has been given it and not yet forgotten.
+    lookups: u64,
+    /// How many times it is open.
+    open: usize,
+    /// As they were last seen, or told.
+    known: Option<Attributes>,
+    /// When that was.
+    known_at: Epoch,
+    /// When it last changed, other than from here.
+    changed: Epoch,
+    /// When it was last changed from here.
+    touched: Epoch,
+    /// It is known to have no extended attributes.
+    is_plain: bool,
+}
+
+/// What is known of a directory's names.
+#[derive(Debug, Default)]
+struct Entries {
+    present: HashMap<OsString, NodeId>,
+    /// Names that are known not to be there. Not all of them.
+    absent: HashSet<OsString>,
+    /// When a name last changed; any that is not in here, not after `floor`.
+    changed: HashMap<OsString, Epoch>,
+    floor: Epoch,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    root: Root,
+    nodes: HashMap<NodeId, Node>,
+    by_identity: HashMap<Identity, NodeId>,
+    /// The laptop's file systems, in the order in which they were met.
+    devices: Vec<u64>,
+    epoch: Epoch,
+}
+
+/// A file that the laptop has told of under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) id: NodeId,
+    /// Nothing is known that happened after it was asked for: the kernel may keep the name and the attributes.
+    pub(crate) is_fresh: bool,
+}
+
+/// What attributes that the laptop has given mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Observed {
+    /// They are as they were known.
+    Same,
+    /// They are news.
+    Different,
+    /// They may be those of before a change that is known already; they were not taken down.
+    Stale,
+}
+
+impl Nodes {
+    pub(crate) fn new(root: Root) -> Self {
+        let nodes = HashMap::from([(ROOT, Node::new(None, Kind::Directory))]);
+        Self {
+            root,
+            nodes,
+            by_identity: HashMap::new(),
+            devices: Vec::new(),
+            epoch: Epoch::default(),
+        }
+    }
+
+    /// The present. To be taken before something is asked.
+    pub(crate) fn now(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.epoch.0 += 1;
+        self.epoch
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn kind(&self, id: NodeId) -> Option<Kind> {
+        self.nodes.get(&id).map(|node| node.kind)
+    }
+
+    /// As they were last seen, or told.
+    pub(crate) fn known(&self, id: NodeId) -> Option<&Attributes> {
+        self.nodes.get(&id)?.known.as_ref()
+    }
+
+    /// As they are, if nothing is known to have happened to it since they were seen. What was told may be older than what
+    /// was seen before.
+    pub(crate) fn current(&self, id: NodeId) -> Option<&Attributes> {
+        let node = self.nodes.get(&id)?;
+        node.known
+            .as_ref()
+            .filter(|_| node.last_change() <= node.known_at)
+    }
+
+    /// Whether it is known to have no extended attributes.
+    pub(crate) fn is_plain(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_some_and(|node| node.is_plain)
+    }
+
+    /// It had no extended attributes, or got some.
+    pub(crate) fn set_plain(&mut self, id: NodeId, is_plain: bool, asked: Epoch) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.is_plain = is_plain && node.last_change() <= asked;
+        }
+    }
+
+    /// Whether contents that were asked for then may be those of before a change. The kernel knows what is changed from here.
+    pub(crate) fn is_stale(&self, id: NodeId, asked: Epoch) -> bool {
+        self.nodes.get(&id).is_none_or(|node| node.changed > asked)
+    }
+
+    /// Takes down attributes of it that were asked for at `asked`.
+    pub(crate) fn observe(
+        &mut self,
+        id: NodeId,
+        attributes: &Attributes,
+        asked: Epoch,
+    ) -> Observed {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return Observed::Stale;
+        };
+        if node.last_change() > asked {
+            return Observed::Stale;
+        }
+        node.identity = Some(attributes.identity);
+        let is_same = node
+            .known
+            .as_ref()
+            .is_some_and(|known| same(known, attributes));
+        node.known = Some(*attributes);
+        node.known_at = asked;
+        if is_same {
+            return Observed::Same;
+        }
+        node.is_plain = false;
+        Observed::Different
+    }
+
+    /// It is told to be like that now. Whether that is news.
+    pub(crate) fn change(&mut self, id: NodeId, attributes: &Attributes) -> bool {
+        let next = Epoch(self.epoch.0 + 1);
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return false;
+        };
+        if node
+            .known
+            .as_ref()
+            .is_some_and(|known| same(known, attributes))
+        {
+            return false;
+        }
+        node.known = Some(*attributes);
+        node.is_plain = false;
+        node.changed = next;
+        self.epoch = next;
+        true
+    }
+
+    /// It was changed from here, other than its known attributes tell.
+    pub(crate) fn touched(&mut self, id: NodeId) {
+        let next = self.next_epoch();
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.is_plain = false;
+            node.touched = next;
+        }
+    }
+
+    /// It has changed, nobody knows how.
+    pub(crate) fn doubt(&mut self, id: NodeId) {
+        let next = self.next_epoch();
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.known = None;
+            node.is_plain = false;
+            node.changed = next;
+            node.entries.doubt(next);
+        }
+    }
+
+    /// The node of a file, which is made if there is none.
+    pub(crate) fn intern(&mut self, attributes: &Attributes) -> NodeId {
+        let (identity, kind) = (attributes.identity, attributes.kind);
+        if let Some(id) = self.by_identity(attributes) {
+            return id;
+        }
+        // Another kind: the number has been given to a new file, and the kernel still knows the old one.
+        let id = self.free_id(identity);
+        self.nodes.insert(id, Node::new(Some(identity), kind));
+        self.by_identity.insert(identity, id);
+        id
+    }
+
+    /// A number that is not in use; the same for the same file whenever that can be had, so that `st_ino` stays even when
+    /// the kernel has forgotten it for a while.
+    fn free_id(&mut self, identity: Identity) -> NodeId {
+        let device = self
+            .devices
+            .iter()
+            .position(|&device| device == identity.device);
+        let device = device.unwrap_or_else(|| {
+            self.devices.push(identity.device);
+            self.devices.len() - 1
+        });
+        let (high, low) = (identity.inode >> 32, identity.inode & 0xffff_ffff);
+        let mut slot = (1 + ((device as u64) << 20) + high) & 0xffff_ffff;
+        loop {
+            let id = NodeId(slot << 32 | low);
+            // Slot 0 has the root's number in it.
+            if slot != 0 && !self.nodes.contains_key(&id) {
+                return id;
+            }
+            slot = (slot + 1) & 0xffff_ffff;
+        }
+    }
+
+    /// The node of a file by what it is.
+    pub(crate) fn by_identity(&self, attributes: &Attributes) -> Option<NodeId> {
+        let id = *self.by_identity.get(&attributes.identity)?;
+        (self.kind(id) == Some(attributes.kind)).then_some(id)
+    }
+
+    /// The kernel has been given it once more.
+    pub(crate) fn remember(&mut self, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.lookups += 1;
+        }
+    }
+
+    /// The kernel has forgotten it `count` times.
+    pub(crate) fn forget(&mut self, id: NodeId, count: u64) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.lookups = node.lookups.saturating_sub(count);
+        }
+        self.drop_unused(id);
+    }
+
+    /// It has been opened once more.
+    pub(crate) fn opened(&mut self, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.open += 1;
+        }
+    }
+
+    /// It has been closed once.
+    pub(crate) fn closed(&mut self, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.open = node.open.saturating_sub(1);
+        }
+        self.drop_unused(id);
+    }
+
+    /// Drops it if nobody needs it any more, and the directories that were there for its sake alone.
+    fn drop_unused(&mut self, id: NodeId) {
+        let mut doubtful = vec![id];
+        while let Some(id) = doubtful.pop() {
+            if id == ROOT || self.nodes.get(&id).is_none_or(Node::is_needed) {
+                continue;
+            }
+            let Some(node) = self.nodes.remove(&id) else {
+                continue;
+            };
+            // Its number may have been given to another file.
+            if let Some(identity) = node
+                .identity
+                .filter(|identity| self.by_identity.get(identity) == Some(&id))
+            {
+                self.by_identity.remove(&identity);
+            }
+            for (parent, name) in node.names {
+                if let Some(parent_node) = self.nodes.get_mut(&parent) {
+                    parent_node.entries.present.remove(&name);
+                    doubtful.push(parent);
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    fn new(identity: Option<Identity>, kind: Kind) -> Self {
+        Self {
+            identity,
+            kind,
+            names: Vec::new(),
+            former: Vec::new(),
+            entries: Entries::default(),
+            lookups: 0,
+            open: 0,
+            known: None,
+            known_at: Epoch::default(),
+            changed: Epoch::default(),
+            touched: Epoch::default(),
+            is_plain: false,
+        }
+    }
+
+    fn last_change(&self) -> Epoch {
+        self.changed.max(self.touched)
+    }
+
+    fn is_needed(&self) -> bool {
+        self.lookups > 0 || self.open > 0 || !self.entries.present.is_empty()
+    }
+}

@@ -1,0 +1,173 @@
+//! What is open: which node, and by which number on the laptop.
+//!
+//! A file that is opened to be read, and is known well, is not opened on the laptop before something of it is needed that
+//! the kernel does not have. The same is true of directories.
+
+use std::collections::HashMap;
+
+use live::files::{Access, Entry, ErrorNumber, Handle, Opening};
+
+use crate::nodes::{Epoch, NodeId};
+
+/// The number that the kernel has been given for an open file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct OpenId(pub(crate) u64);
+
+/// What waits for the laptop's number. Runs on any thread, and must not wait.
+pub(crate) type ThenHandle = Box<dyn FnOnce(Result<Handle, ErrorNumber>) + Send>;
+
+/// As what something is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    File(Opening),
+    Directory,
+}
+
+/// Whether it is open on the laptop.
+pub(crate) enum OnLaptop {
+    /// Nobody has asked for that.
+    NotYet,
+    /// It was asked for; these wait for it.
+    Asked(Vec<ThenHandle>),
+    /// It is.
+    Open(Handle),
+}
+
+/// An open file or directory.
+pub(crate) struct Open {
+    pub(crate) node: NodeId,
+    pub(crate) how: How,
+    pub(crate) on_laptop: OnLaptop,
+    pub(crate) listing: Listing,
+}
+
+/// How far a directory has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// And when each part was asked for.
+    pub(crate) entries: Vec<(Entry, Epoch)>,
+    pub(crate) is_complete: bool,
+    /// It is to be read from its beginning.
+    pub(crate) is_restarted: bool,
+}
+
+/// All that are open.
+#[derive(Default)]
+pub(crate) struct Opened {
+    next: u64,
+    open: HashMap<OpenId, Open>,
+    /// Through which of them those who have locks on a node have them: a lock is in the way of the same owner's through
+    /// another.
+    locks: HashMap<(NodeId, u64), OpenId>,
+}
+
+impl Opened {
+    pub(crate) fn insert(&mut self, node: NodeId, how: How, on_laptop: OnLaptop) -> OpenId {
+        self.next += 1;
+        let id = OpenId(self.next);
+        self.open.insert(
+            id,
+            Open {
+                node,
+                how,
+                on_laptop,
+                listing: Listing::default(),
+            },
+        );
+        id
+    }
+
+    pub(crate) fn get(&self, id: OpenId) -> Option<&Open> {
+        self.open.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: OpenId) -> Option<&mut Open> {
+        self.open.get_mut(&id)
+    }
+
+    /// It was closed.
+    pub(crate) fn remove(&mut self, id: OpenId) -> Option<Open> {
+        self.locks.retain(|_, through| *through != id);
+        self.open.remove(&id)
+    }
+
+    /// Files that are not open on the laptop. A directory that is removed needs not be: there is nothing in it.
+    pub(crate) fn not_on_laptop(&self, node: NodeId) -> Vec<OpenId> {
+        let not_open = |open: &Open| {
+            open.node == node
+                && open.how != How::Directory
+                && !matches!(open.on_laptop, OnLaptop::Open(_))
+        };
+        self.open
+            .iter()
+            .filter(|(_, open)| not_open(open))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// The laptop's number of a node that is open there; of one to write with if that is wanted.
+    pub(crate) fn handle_of(&self, node: NodeId, to_write: bool) -> Option<Handle> {
+        let mut of_node = self.open.values().filter(|open| open.node == node);
+        of_node.find_map(|open| match open.on_laptop {
+            OnLaptop::Open(handle) if !to_write || open.is_writable() => Some(handle),
+            _ => None,
+        })
+    }
+
+    /// Those that are open on the laptop; they are not from here on.
+    pub(crate) fn take_handles(&mut self) -> Vec<Handle> {
+        let taken = self
+            .open
+            .values_mut()
+            .filter_map(|open| match open.on_laptop {
+                OnLaptop::Open(handle) => {
+                    open.on_laptop = OnLaptop::NotYet;
+                    Some(handle)
+                }
+                _ => None,
+            });
+        taken.collect()
+    }
+
+    /// Through which one `owner` is to lock, who has named `through`. From now on it is that one.
+    pub(crate) fn locking(&mut self, owner: u64, through: OpenId, to_write: bool) -> OpenId {
+        let Some(open) = self.open.get(&through) else {
+            return through;
+        };
+        let node = open.node;
+        let before = self.locks.get(&(node, owner)).copied();
+        let is_usable = |id: &OpenId| {
+            self.open
+                .get(id)
+                .is_some_and(|open| !to_write || open.is_writable())
+        };
+        let chosen = before.filter(is_usable).unwrap_or(through);
+        self.locks.insert((node, owner), chosen);
+        chosen
+    }
+
+    /// Through which one `owner` has its locks on what is open as `through`.
+    pub(crate) fn locks_through(&self, owner: u64, through: OpenId) -> OpenId {
+        let node = self.open.get(&through).map(|open| open.node);
+        node.and_then(|node| self.locks.get(&(node, owner)).copied())
+            .unwrap_or(through)
+    }
+
+    /// `owner` has closed one of the node's: its locks are to be given back, through this one if there are any.
+    pub(crate) fn unlocking(&mut self, owner: u64, through: OpenId) -> Option<OpenId> {
+        let node = self.open.get(&through)?.node;
+        self.locks.remove(&(node, owner))
+    }
+}
+
+impl Open {
+    fn is_writable(&self) -> bool {
+        matches!(
+            self.how,
+            How::File(Opening {
+                access: Access::Write | Access::ReadWrite,
+                ..
+            })
+        )
+    }
+}

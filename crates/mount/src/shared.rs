@@ -1,0 +1,397 @@
+//! What all requests have in common: the tables, and how the laptop is asked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use live::files::{Attributes, Change, ErrorNumber, Handle, Outcome, Reply, Request, Root, Target};
+
+use crate::attributes::Owners;
+use crate::changes::{self, Invalidation};
+use crate::errors;
+use crate::files::Files;
+use crate::invalidator::Invalidator;
+use crate::later::Later;
+use crate::nodes::{Epoch, GUESSES, NodeId, Nodes, Observed};
+use crate::opened::{How, OnLaptop, OpenId, Opened, ThenHandle};
+use crate::pending::{Pending, Waiter};
+
+/// How long the kernel may keep what it is told of changes of.
+const WATCHED: Duration = Duration::from_secs(3600);
+/// How long otherwise.
+const UNWATCHED: Duration = Duration::from_secs(1);
+
+/// A request that is made of a guess.
+struct Asked {
+    request: Request,
+    asked: Epoch,
+    /// Those that were made before.
+    tried: Vec<Request>,
+}
+
+type ThenShared = Box<dyn FnOnce(&Arc<Shared>) + Send>;
+
+/// One mount, for all threads.
+pub(crate) struct Shared {
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) root: Root,
+    pub(crate) owners: Owners,
+    pub(crate) pending: Arc<Pending>,
+    pub(crate) invalidator: Invalidator,
+    pub(crate) later: Later,
+    pub(crate) table: Mutex<Table>,
+}
+
+/// What is known.
+pub(crate) struct Table {
+    pub(crate) nodes: Nodes,
+    pub(crate) opened: Opened,
+    /// All changes are told.
+    pub(crate) is_watched: bool,
+}
+
+impl Table {
+    pub(crate) fn new(root: Root) -> Self {
+        Self {
+            nodes: Nodes::new(root),
+            opened: Opened::default(),
+            is_watched: false,
+        }
+    }
+
+    /// How long the kernel may keep what it is given.
+    pub(crate) fn lifetime(&self, is_fresh: bool) -> Duration {
+        match (is_fresh, self.is_watched) {
+            (false, _) => Duration::ZERO,
+            (true, true) => WATCHED,
+            (true, false) => UNWATCHED,
+        }
+    }
+
+    /// A node as the laptop finds it: by what is open, if that is `through`, by its name, by anything that is open, or by
+    /// where it was.
+    pub(crate) fn target(
+        &self,
+        id: NodeId,
+        through: Option<OpenId>,
+        to_write: bool,
+        guess: usize,
+    ) -> Result<Target, ErrorNumber> {
+        let open = through.and_then(|through| self.opened.get(through));
+        if let Some(OnLaptop::Open(handle)) = open.map(|open| &open.on_laptop) {
+            return Ok(Target::Handle(*handle));
+        }
+        let open = || self.opened.handle_of(id, to_write).map(Target::Handle);
+        let open = if self.nodes.has_name(id) {
+            None
+        } else {
+            open()
+        };
+        open.or_else(|| self.nodes.place(id, guess).map(Target::Place))
+            .ok_or(errors::STALE)
+    }
+}
+
+impl Shared {
+    /// To be held while nothing waits: see the crate's documentation.
+    pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the laptop for `waiter`.
+    pub(crate) fn ask<T>(self: &Arc<Self>, waiter: Waiter, request: Request, then: T)
+    where
+        T: FnOnce(&Arc<Self>, Outcome) + Send + 'static,
+    {
+        let shared = Arc::clone(self);
+        let then = Box::new(move |outcome| then(&shared, outcome));
+        let Some(answerer) = self.pending.wait(waiter, then) else {
+            return;
+        };
+        let shared = Arc::clone(self);
+        let answer = move |outcome: Outcome| {
+            let handle = opened_by(&outcome);
+            if let (false, Some(handle)) = (answerer.answer(outcome), handle) {
+                shared.close(handle);
+            }
+        };
+        self.files.ask(request, Box::new(answer));
+    }
+
+    /// Asks for what `make` makes of the table and a guess where it is; for the next if it is not there, as after it was moved
+    /// meanwhile.
+    pub(crate) fn ask_at<M, T>(self: &Arc<Self>, waiter: Waiter, make: M, then: T)
+    where
+        M: Fn(&Table, usize) -> Result<Request, ErrorNumber> + Send + 'static,
+        T: FnOnce(&Arc<Self>, Epoch, Outcome) + Send + 'static,
+    {
+        let (asked, request) = {
+            let table = self.table();
+            (table.nodes.now(), make(&table, 0))
+        };
+        match request {
+            Ok(request) => self.ask_on(
+                waiter,
+                Asked {
+                    request,
+                    asked,
+                    tried: Vec::new(),
+                },
+                make,
+                then,
+            ),
+            Err(error) => then(self, asked, Err(error)),
+        }
+    }
+
+    fn ask_on<M, T>(self: &Arc<Self>, waiter: Waiter, now: Asked, make: M, then: T)
+    where
+        M: Fn(&Table, usize) -> Result<Request, ErrorNumber> + Send + 'static,
+        T: FnOnce(&Arc<Self>, Epoch, Outcome) + Send + 'static,
+    {
+        let Asked {
+            request,
+            asked,
+            mut tried,
+        } = now;
+        tried.push(request.clone());
+        self.ask(waiter, request, move |shared, outcome| {
+            let is_missing = matches!(outcome, Err(errors::NOT_FOUND | errors::STALE));
+            match is_missing.then(|| shared.next(&make, tried)).flatten() {
+                Some(next) => shared.ask_on(waiter, next, make, then),
+                None => then(shared, asked, outcome),
+            }
+        });
+    }
+
+    /// The next guess that has not been tried.
+    fn next<M>(&self, make: &M, tried: Vec<Request>) -> Option<Asked>
+    where
+        M: Fn(&Table, usize) -> Result<Request, ErrorNumber>,
+    {
+        if tried.len() > GUESSES {
+            return None;
+        }
+        let table = self.table();
+        let guesses = (0..=GUESSES).filter_map(|guess| make(&table, guess).ok());
+        let request = guesses.into_iter().find(|guess| !tried.contains(guess))?;
+        Some(Asked {
+            request,
+            asked: table.nodes.now(),
+            tried,
+        })
+    }
+
+    /// Asks for something of a node; of what is open of it, if it is not found by its name.
+    pub(crate) fn ask_node<M, T>(
+        self: &Arc<Self>,
+        waiter: Waiter,
+        id: NodeId,
+        through: Option<OpenId>,
+        make: M,
+        then: T,
+    ) where
+        M: Fn(Target) -> Request + Send + Clone + 'static,
+        T: FnOnce(&Arc<Self>, Epoch, Outcome) + Send + 'static,
+    {
+        let make_again = make.clone();
+        let make = move |table: &Table, guess| Ok(make(table.target(id, through, false, guess)?));
+        self.ask_at(waiter, make, move |shared, asked, outcome| {
+            let open = match outcome {
+                Err(errors::NOT_FOUND | errors::STALE) => {
+                    shared.table().opened.handle_of(id, false)
+                }
+                _ => None,
+            };
+            match open {
+                Some(handle) => {
+                    let request = make_again(Target::Handle(handle));
+                    shared.ask(waiter, request, move |shared, outcome| {
+                        then(shared, asked, outcome);
+                    });
+                }
+                None => then(shared, asked, outcome),
+            }
+        });
+    }
+
+    /// Gives `then` the laptop's number of what is open, after opening it there if that was not done yet.
+    pub(crate) fn with_handle<T>(self: &Arc<Self>, waiter: Waiter, id: OpenId, then: T)
+    where
+        T: FnOnce(&Arc<Self>, Result<Handle, ErrorNumber>) + Send + 'static,
+    {
+        let shared = Arc::clone(self);
+        let then: ThenHandle = Box::new(move |handle| then(&shared, handle));
+        let mut table = self.table();
+        let Some(open) = table.opened.get_mut(id) else {
+            drop(table);
+            return then(Err(errors::NOT_OPEN));
+        };
+        match &mut open.on_laptop {
+            OnLaptop::Open(handle) => {
+                let handle = *handle;
+                drop(table);
+                then(Ok(handle));
+            }
+            OnLaptop::Asked(waiting) => waiting.push(then),
+            OnLaptop::NotYet => {
+                open.on_laptop = OnLaptop::Asked(vec![then]);
+                let (node, how) = (open.node, open.how);
+                drop(table);
+                self.open_on_laptop(waiter, id, node, how);
+            }
+        }
+    }
+
+    fn open_on_laptop(self: &Arc<Self>, waiter: Waiter, id: OpenId, node: NodeId, how: How) {
+        let make = move |table: &Table, guess| open_request(table, node, how, guess);
+        self.ask_at(waiter, make, move |shared, asked, outcome| {
+            let opened = opened(outcome);
+            if let Ok((_, attributes)) = &opened {
+                shared.observed_unseen(node, attributes, asked);
+            }
+            let handle = opened.map(|(handle, _)| handle);
+            let waiting = shared.table().opened.get_mut(id).map(|open| {
+                let state = handle.map_or(OnLaptop::NotYet, OnLaptop::Open);
+                std::mem::replace(&mut open.on_laptop, state)
+            });
+            match waiting {
+                Some(OnLaptop::Asked(waiting)) => waiting.into_iter().for_each(|then| then(handle)),
+                // It was closed meanwhile, and whoever was to use it has gone with it.
+                _ => drop(handle.map(|handle| shared.close(handle))),
+            }
+        });
+    }
+
+    /// Does `then` when all that is open of the node is so on the laptop, or cannot be: its name is about to go.
+    pub(crate) fn with_all_open<T>(self: &Arc<Self>, waiter: Waiter, node: Option<NodeId>, then: T)
+    where
+        T: FnOnce(&Arc<Self>) + Send + 'static,
+    {
+        let not_open = node.map_or_else(Vec::new, |node| self.table().opened.not_on_laptop(node));
+        self.with_each_open(waiter, not_open, Box::new(then));
+    }
+
+    fn with_each_open(
+        self: &Arc<Self>,
+        waiter: Waiter,
+        mut not_open: Vec<OpenId>,
+        then: ThenShared,
+    ) {
+        match not_open.pop() {
+            Some(id) => self.with_handle(waiter, id, move |shared, _| {
+                shared.with_each_open(waiter, not_open, then);
+            }),
+            None => then(self),
+        }
+    }
+
+    /// Takes down attributes that the kernel is not given: if they are news, it has to ask for them.
+    pub(crate) fn observed_unseen(
+        &self,
+        node: NodeId,
+        attributes: &Attributes,
+        asked: Epoch,
+    ) -> Observed {
+        let observed = self.table().nodes.observe(node, attributes, asked);
+        if observed == Observed::Different {
+            self.invalidator.add([Invalidation::Node(node)]);
+        }
+        observed
+    }
+
+    /// Closes something on the laptop. Nobody waits for that, not even the end of the mount.
+    pub(crate) fn close(&self, handle: Handle) {
+        self.files.ask(Request::Close(handle), Box::new(drop));
+    }
+
+    /// Takes over what has changed on the laptop.
+    pub(crate) fn changed(&self, change: &Change) {
+        let mut table = self.table();
+        let invalidations = match change {
+            Change::At {
+                root,
+                path,
+                attributes,
+            } if *root == self.root => changes::at(&mut table.nodes, path, attributes.as_ref()),
+            Change::Anything { root, path } if *root == self.root => {
+                changes::anything(&mut table.nodes, path)
+            }
+            Change::Watched { root, all } if *root == self.root && *all != table.is_watched => {
+                table.is_watched = *all;
+                changes::anything(&mut table.nodes, &live::RelativePath::root())
+            }
+            Change::At { .. } | Change::Anything { .. } | Change::Watched { .. } => return,
+        };
+        drop(table);
+        self.invalidator.add(invalidations);
+    }
+
+    /// Ends everything: nothing waits any more, and nothing stays open on the laptop.
+    pub(crate) fn end(&self) {
+        self.pending.close();
+        for handle in self.table().opened.take_handles() {
+            self.close(handle);
+        }
+        self.invalidator.end();
+    }
+}
+
+fn open_request(
+    table: &Table,
+    node: NodeId,
+    how: How,
+    guess: usize,
+) -> Result<Request, ErrorNumber> {
+    let place = table.nodes.place(node, guess).ok_or(errors::STALE)?;
+    Ok(match how {
+        How::File(opening) => Request::Open(place, opening),
+        How::Directory => Request::OpenDirectory(place),
+    })
+}
+
+fn opened_by(outcome: &Outcome) -> Option<Handle> {
+    match outcome {
+        Ok(Reply::Opened { handle, .. }) => Some(*handle),
+        _ => None,
+    }
+}
+
+/// What was opened.
+pub(crate) fn opened(outcome: Outcome) -> Result<(Handle, Attributes), ErrorNumber> {
+    match outcome? {
+        Reply::Opened { handle, attributes } => Ok((handle, attributes)),
+        _ => Err(errors::INPUT_OUTPUT),
+    }
+}
+
+/// The attributes that were asked for.
+pub(crate) fn attributes(outcome: Outcome) -> Result<Attributes, ErrorNumber> {
+    match outcome? {
+        Reply::Attributes(attributes) => Ok(attributes),
+        _ => Err(errors::INPUT_OUTPUT),
+    }
+}
+
+/// Whether it was done.
+pub(crate) fn done(outcome: Outcome) -> Result<(), ErrorNumber> {
+    match outcome? {
+        Reply::Done => Ok(()),
+        _ => Err(errors::INPUT_OUTPUT),
+    }
+}
+
+/// The bytes that were asked for.
+pub(crate) fn bytes(outcome: Outcome) -> Result<bytes::Bytes, ErrorNumber> {
+    match outcome? {
+        Reply::Bytes(bytes) => Ok(bytes),
+        _ => Err(errors::INPUT_OUTPUT),
+    }
+}
+
+/// How many bytes it was done to.
+pub(crate) fn count(outcome: Outcome) -> Result<u32, ErrorNumber> {
+    match outcome? {
+        Reply::Count(count) => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+        _ => Err(errors::INPUT_OUTPUT),
+    }
+}

@@ -1,0 +1,62 @@
+//! Reading links, renaming and removing: what the system does by name.
+
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use live::files::{Kind, Place, Renaming, Reply};
+use rustix::fs::{AtFlags, RenameFlags, readlinkat, renameat, renameat_with, unlinkat};
+use rustix::io::Errno;
+
+use super::Service;
+
+impl Service {
+    pub(super) fn read_link(&self, place: &Place) -> Result<Reply, Errno> {
+        let held = self.hold_place(place)?;
+        if held.kind() != Kind::Link {
+            return Err(Errno::INVAL);
+        }
+        let text = readlinkat(held.descriptor(), c"", Vec::new())?;
+        Ok(Reply::Bytes(text.into_bytes().into()))
+    }
+
+    /// Between two published directories too, if both may be changed; the system answers `EXDEV` where they are on two
+    /// file systems or mounts.
+    pub(super) fn rename(&self, from: &Place, to: &Place, how: Renaming) -> Result<Reply, Errno> {
+        let from_tree = self.tree_to_change(from.root)?;
+        let to_tree = match to.root == from.root {
+            true => Arc::clone(&from_tree),
+            false => self.tree_to_change(to.root)?,
+        };
+        let (from_directory, from_name) = from_tree.published.parent(&from.path)?;
+        let (to_directory, to_name) = to_tree.published.parent(&to.path)?;
+        from_tree.check_name(from_directory.as_fd(), from_name, from.identity)?;
+        to_tree.check_new_name(to_directory.as_fd(), to_name, to.identity)?;
+        let (from, to) = (&from_directory, &to_directory);
+        match how {
+            Renaming::Replace => renameat(from, from_name, to, to_name)?,
+            Renaming::NoReplace => {
+                renameat_with(from, from_name, to, to_name, RenameFlags::NOREPLACE)?;
+            }
+            Renaming::Exchange => {
+                renameat_with(from, from_name, to, to_name, RenameFlags::EXCHANGE)?;
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn remove(&self, place: &Place) -> Result<Reply, Errno> {
+        self.unlink(place, AtFlags::empty())
+    }
+
+    pub(super) fn remove_directory(&self, place: &Place) -> Result<Reply, Errno> {
+        self.unlink(place, AtFlags::REMOVEDIR)
+    }
+
+    fn unlink(&self, place: &Place, flags: AtFlags) -> Result<Reply, Errno> {
+        let tree = self.tree_to_change(place.root)?;
+        let (directory, name) = tree.published.parent(&place.path)?;
+        tree.check_name(directory.as_fd(), name, place.identity)?;
+        unlinkat(&directory, name, flags)?;
+        Ok(Reply::Done)
+    }
+}

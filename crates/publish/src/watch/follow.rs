@@ -1,0 +1,371 @@
+//! The thread that follows one published directory.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use live::RelativePath;
+use live::files::{Change, Root};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::fstat;
+use rustix::io::Errno;
+
+use super::batch::Batch;
+use super::directories::Directories;
+use super::inotify::{Allowance, Event, Inotify};
+use super::visit::{Contents, Lacking, Visit};
+use super::{LARGEST_BATCH, Teller};
+use crate::Published;
+
+/// How long it is waited for more changes before the first is told.
+const BATCH: Duration = Duration::from_millis(10);
+/// How many directories are visited before it is looked for events again, so that few are lost.
+const VISITS: usize = 16;
+/// How often it is looked whether the published directory itself is still there: nothing tells of that while it is open.
+const CHECK: Duration = Duration::from_secs(2);
+/// When it is tried again to watch what could not be watched, and how rarely at last.
+const FIRST_RETRY: Duration = Duration::from_secs(60);
+const LAST_RETRY: Duration = Duration::from_secs(3600);
+/// More directories than this about which nothing certain is known are told as the published directory itself.
+const MOST_UNSETTLED: usize = 64;
+
+/// What the thread starts with.
+pub(super) struct Follower {
+    root: Root,
+    published: Published,
+    allowance: Arc<Allowance>,
+    teller: Teller,
+}
+
+impl Follower {
+    pub(super) fn new(
+        root: Root,
+        published: Published,
+        allowance: Arc<Allowance>,
+        teller: Teller,
+    ) -> Self {
+        Self {
+            root,
+            published,
+            allowance,
+            teller,
+        }
+    }
+
+    /// Until it is stopped, or the published directory is no more.
+    pub(super) fn run(self) {
+        let mut pause = FIRST_RETRY;
+        while !self.teller.signal.has_stopped() {
+            if let Ok(inotify) = Inotify::new(Arc::clone(&self.allowance)) {
+                return Tree::new(self, inotify).follow();
+            }
+            // There are too many instances already (fs.inotify.max_user_instances).
+            let (root, all) = (self.root, false);
+            self.teller.tell(vec![Change::Watched { root, all }]);
+            wait(&mut [stopping(&self.teller)], pause).ok();
+            pause = (pause * 2).min(LAST_RETRY);
+        }
+    }
+}
+
+/// A published directory and what is known of it.
+pub(super) struct Tree {
+    root: Root,
+    teller: Teller,
+    pub(super) published: Published,
+    pub(super) inotify: Inotify,
+    pub(super) directories: Directories,
+    /// Whether each file system, by its number, tells of everything.
+    pub(super) is_local: HashMap<u64, bool>,
+    pub(super) lacking: Lacking,
+    pub(super) unvisited: VecDeque<Visit>,
+    /// How many names the visits have marked since there was last nothing to visit.
+    pub(super) visit_marks: usize,
+    /// Anything may have been there and gone again before they were watched.
+    unsettled: Vec<RelativePath>,
+    /// Not everything is watched yet, or events were lost: the end of that is told as a change of anything.
+    is_setting_up: bool,
+    /// What was last told of it.
+    watched: Option<bool>,
+    batch: Batch,
+    /// When what is waiting must be told.
+    due: Option<Instant>,
+    /// When those that have lost their place are taken to have been moved away: the event of their new place comes after
+    /// that of the old one.
+    strays_due: Option<Instant>,
+    retry: Option<Instant>,
+    pause: Duration,
+}
+
+impl Tree {
+    fn new(follower: Follower, inotify: Inotify) -> Self {
+        let mut tree = Self {
+            root: follower.root,
+            teller: follower.teller,
+            published: follower.published,
+            inotify,
+            directories: Directories::default(),
+            is_local: HashMap::new(),
+            lacking: Lacking::default(),
+            unvisited: VecDeque::new(),
+            visit_marks: 0,
+            unsettled: Vec::new(),
+            is_setting_up: true,
+            watched: None,
+            batch: Batch::default(),
+            due: None,
+            strays_due: None,
+            retry: None,
+            pause: FIRST_RETRY,
+        };
+        tree.set_up();
+        tree
+    }
+
+    fn follow(mut self) {
+        while self.wait() {
+            let had_events = self.take_up_events();
+            for _ in 0..VISITS {
+                let Some(visit) = self.unvisited.pop_front() else {
+                    break;
+                };
+                self.visit(&visit);
+            }
+            self.settle();
+            if self.due.is_some_and(|due| due <= Instant::now()) {
+                self.flush();
+            }
+            if !had_events && self.strays_due.is_some_and(|due| due <= Instant::now()) {
+                self.let_strays_go();
+            }
+            if self.retry.is_some_and(|retry| retry <= Instant::now()) {
+                self.set_up();
+            }
+            if self.is_removed() {
+                return self.end();
+            }
+        }
+    }
+
+    /// Waits for events where there is nothing else to do. Not stopped?
+    fn wait(&self) -> bool {
+        let now = Instant::now();
+        let timeout = if self.unvisited.is_empty() {
+            let due = [self.due, self.strays_due].into_iter().flatten().min();
+            due.map_or(CHECK, |due| due.saturating_duration_since(now))
+        } else {
+            Duration::ZERO
+        };
+        let events = PollFd::from_borrowed_fd(self.inotify.descriptor(), PollFlags::IN);
+        // Whatever it says, reading tells what is there.
+        wait(&mut [stopping(&self.teller), events], timeout).ok();
+        !self.teller.signal.has_stopped()
+    }
+
+    /// Whether there were any.
+    fn take_up_events(&mut self) -> bool {
+        match self.inotify.read(LARGEST_BATCH) {
+            Ok(events) => {
+                events.iter().for_each(|event| self.take_up(event));
+                !events.is_empty()
+            }
+            // What cannot be read is found by looking at everything again.
+            Err(_) => {
+                self.lose();
+                true
+            }
+        }
+    }
+
+    fn take_up(&mut self, event: &Event) {
+        if event.is_overflow() {
+            return self.lose();
+        }
+        if event.is_end() {
+            return self.end_of(event);
+        }
+        // Those without a path have been moved away.
+        let Some(directory) = self.directories.path(event.watch) else {
+            return;
+        };
+        let Some(name) = &event.name else {
+            return self.mark(directory);
+        };
+        // One that is too long for a path cannot be asked for either.
+        if let Ok(path) = directory.join(name) {
+            self.mark(path);
+        }
+        if event.is_of_names() {
+            self.mark(directory);
+        }
+        if event.is_of_directory() {
+            // While it was elsewhere, paths through it have led to other files: even if it is back, all is looked at again.
+            let contents = if event.is_move() {
+                Contents::Told
+            } else {
+                Contents::IfNew
+            };
+            self.visit(&Visit::to(event.watch, name, contents));
+        }
+    }
+
+    /// A watch has ended: its directory was removed, or a file system unmounted. What is there now?
+    fn end_of(&mut self, event: &Event) {
+        if !self.directories.contains(event.watch) {
+            return;
+        }
+        self.inotify.forget();
+        if self.directories.root() == Some(event.watch) {
+            self.directories = Directories::default();
+            return self.lose();
+        }
+        let path = self.directories.path(event.watch);
+        let place = self.directories.forget(event.watch);
+        self.await_strays();
+        if let Some(path) = path {
+            self.mark_gone(path);
+        }
+        if let Some((parent, name)) = place {
+            self.visit(&Visit::to(parent, &name, Contents::IfNew));
+        }
+    }
+
+    /// Events were lost: until everything has been visited, nothing may be kept.
+    fn lose(&mut self) {
+        self.tell_watched(false);
+        self.set_up();
+    }
+
+    fn set_up(&mut self) {
+        self.is_setting_up = true;
+        self.retry = None;
+        self.lacking = Lacking::default();
+        self.unvisited.clear();
+        self.unvisited.push_back(Visit::to_root());
+    }
+
+    /// Once everything has been visited.
+    fn settle(&mut self) {
+        if !self.unvisited.is_empty() {
+            if !self.is_setting_up && self.lacking.any() {
+                self.tell_watched(false);
+            }
+            return;
+        }
+        self.visit_marks = 0;
+        if std::mem::take(&mut self.is_setting_up) {
+            self.unsettled = vec![RelativePath::root()];
+            self.pause = if self.lacking.may_pass() {
+                self.pause
+            } else {
+                FIRST_RETRY
+            };
+        }
+        if !self.unsettled.is_empty() {
+            self.flush();
+            let root = self.root;
+            let unsettled = std::mem::take(&mut self.unsettled);
+            let anything = |path| Change::Anything { root, path };
+            self.teller
+                .tell(unsettled.into_iter().map(anything).collect());
+        }
+        self.tell_watched(!self.lacking.any());
+        if self.lacking.may_pass() && self.retry.is_none() {
+            self.retry = Some(Instant::now() + self.pause);
+            self.pause = (self.pause * 2).min(LAST_RETRY);
+        }
+    }
+
+    fn tell_watched(&mut self, all: bool) {
+        if self.watched == Some(all) {
+            return;
+        }
+        self.flush();
+        self.watched = Some(all);
+        let root = self.root;
+        self.teller.tell(vec![Change::Watched { root, all }]);
+    }
+
+    /// To be looked at and told.
+    pub(super) fn mark(&mut self, path: RelativePath) {
+        // What changes now is told as a change of anything.
+        if !self.is_setting_up {
+            self.batch.mark(path);
+            self.after_marking();
+        }
+    }
+
+    /// A directory is not there any more, at least not as the one that it was.
+    pub(super) fn mark_gone(&mut self, path: RelativePath) {
+        if !self.is_setting_up {
+            self.batch.mark_gone(path);
+            self.after_marking();
+        }
+    }
+
+    fn after_marking(&mut self) {
+        if self.batch.is_full() {
+            self.flush();
+        } else {
+            self.due.get_or_insert_with(|| Instant::now() + BATCH);
+        }
+    }
+
+    /// A directory may have lost its place.
+    pub(super) fn await_strays(&mut self) {
+        if self.directories.has_strays() {
+            self.strays_due = Some(Instant::now() + BATCH);
+        }
+    }
+
+    /// Something may have been at `path` or below that is not there any more, and was never seen.
+    pub(super) fn unsettle(&mut self, path: &RelativePath) {
+        if self.unsettled.iter().any(|above| path.starts_with(above)) {
+            return;
+        }
+        self.unsettled.push(path.clone());
+        if self.unsettled.len() > MOST_UNSETTLED {
+            self.unsettled = vec![RelativePath::root()];
+        }
+    }
+
+    fn flush(&mut self) {
+        self.due = None;
+        if !self.batch.is_empty() {
+            let changes = self.batch.look(self.root, &self.published);
+            self.teller.tell(changes);
+        }
+    }
+
+    /// Directories that have been moved away and not turned up elsewhere are none of ours any more.
+    fn let_strays_go(&mut self) {
+        for watch in self.directories.forget_strays() {
+            self.inotify.remove(watch);
+        }
+        self.strays_due = None;
+    }
+
+    fn is_removed(&self) -> bool {
+        fstat(self.published.descriptor()).is_ok_and(|stat| stat.st_nlink == 0)
+    }
+
+    fn end(mut self) {
+        self.flush();
+        let (root, path, attributes) = (self.root, RelativePath::root(), None);
+        self.teller.tell(vec![Change::At {
+            root,
+            path,
+            attributes,
+        }]);
+        self.tell_watched(false);
+    }
+}
+
+fn stopping(teller: &Teller) -> PollFd<'_> {
+    PollFd::from_borrowed_fd(teller.signal.descriptor(), PollFlags::IN)
+}
+
+fn wait(descriptors: &mut [PollFd<'_>], timeout: Duration) -> Result<usize, Errno> {
+    let timeout = Timespec::try_from(timeout).ok();
+    poll(descriptors, timeout.as_ref())
+}
