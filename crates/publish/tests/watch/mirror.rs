@@ -51,7 +51,9 @@ impl Told {
             Change::Anything { root, path } => {
                 let tree = self.trees.entry(*root).or_default();
                 remove(tree, path);
-                if let Some(directory) = directory {
+                if let Some(directory) = directory
+                    && !is_behind_link(directory, path)
+                {
                     read_tree(
                         &directory.join(OsStr::from_bytes(path.as_bytes())),
                         path,
@@ -226,6 +228,16 @@ fn remove(tree: &mut Tree, path: &RelativePath) {
     for known in after {
         tree.remove(&known);
     }
+}
+
+/// Whether a link would be followed on the way to it.
+fn is_behind_link(directory: &Path, path: &RelativePath) -> bool {
+    let mut at = directory.to_owned();
+    path.names().any(|name| {
+        let is_link = fs::symlink_metadata(&at).is_ok_and(|is| is.is_symlink());
+        at.push(name);
+        is_link
+    })
 }
 
 fn show(change: &Change) -> String {
