@@ -21,6 +21,10 @@ const LEVELS: [&[&str]; 6] = [
 /// Crates for tests: they may depend on any, and only as a development dependency does a crate depend on them.
 const FOR_TESTS: [&str; 3] = ["bench", "testkit", "end-to-end"];
 
+/// Whose tests need what of the other end: the mount's ask the confined service, as in a live session. Nothing of it is
+/// in the product.
+const TESTED_WITH: [(&str, &str); 1] = [("mount", "publish")];
+
 /// The chores, which stand beside the product.
 const CHORES: &str = "xtask";
 
@@ -166,7 +170,7 @@ fn may_depend(arrow: &Arrow<'_>) -> bool {
     if FOR_TESTS.contains(&to) {
         return development && to == "testkit";
     }
-    level(from) > level(to)
+    level(from) > level(to) || development && TESTED_WITH.contains(&(from, to))
 }
 
 fn level(name: &str) -> Option<usize> {
