@@ -4,8 +4,10 @@
 mod doomed;
 
 use crate::{HOURS_8, LIMIT};
+use rustix::fs::OFlags;
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -221,6 +223,12 @@ impl Server {
         (!is_known).then(|| format!(".claude.json of {user} is {about}"))
     }
 
+    /// A user's `~/.claude.json`; null where there is none, or something else in its place.
+    #[must_use]
+    pub fn about(&self, user: &str) -> Value {
+        json_object(&self.host.path(&format!("/home/{user}/.claude.json")))
+    }
+
     /// Waits until everything in a user's home is as it should be.
     #[track_caller]
     pub fn wait_for_good_home(&self, user: &str) {
@@ -234,11 +242,10 @@ impl Server {
     /// The access token that a user's credential file shows now; `None` if it shows none.
     #[must_use]
     pub fn shown_to(&self, user: &str) -> Option<String> {
-        let path = format!("/home/{user}/.claude/.credentials.json");
-        if !self.host.exists(&path) {
-            return None;
-        }
-        let document: Value = serde_json::from_slice(&self.host.read(&path)).ok()?;
+        let path = self
+            .host
+            .path(&format!("/home/{user}/.claude/.credentials.json"));
+        let document = json_object(&path);
         let token = document["claudeAiOauth"]["accessToken"].as_str()?;
         (!token.is_empty()).then(|| token.to_owned())
     }
@@ -254,8 +261,15 @@ impl Server {
     }
 }
 
+/// Null where there is none. What is there may be a FIFO, put there as damage: nobody waits for its writer, and nobody
+/// follows a link out of the machine.
 fn json_object(path: &Path) -> Value {
-    let bytes = fs::read(path).unwrap_or_default();
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut bytes = Vec::new();
+    if let Ok(file) = rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
+        // A directory cannot be read.
+        drop(File::from(file).read_to_end(&mut bytes));
+    }
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use end_to_end::server::{KEEPER_CALLS, Server, who};
 use end_to_end::{HOURS_8, LIMIT};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::documents::now_ms;
 use testkit::token_book::IssuedLogin;
 use testkit::{Process, skip, wait_until};
@@ -174,7 +174,7 @@ impl Life {
             return Some("the login was not renewed".to_owned());
         }
         let wrong = |user: &str| {
-            let about = about(server, user);
+            let about = server.about(user);
             let lacks = about["mcpServers"][&self.tool].is_null();
             let without_tool = lacks.then(|| format!("{user} has no {}: {about}", self.tool));
             server.wrong_in_home(user).or(without_tool)
@@ -191,16 +191,11 @@ impl Life {
     }
 }
 
-fn about(server: &Server, user: &str) -> Value {
-    let path = server.host.path(&format!("/home/{user}/.claude.json"));
-    serde_json::from_slice(&fs::read(path).unwrap_or_default()).unwrap_or_default()
-}
-
 /// As the client does, by a rename.
 fn add_server(server: &Server, user: &str, name: &str) {
     let path = server.host.path(&format!("/home/{user}/.claude.json"));
     let new = path.with_extension("new");
-    let mut file = about(server, user);
+    let mut file = server.about(user);
     file["mcpServers"][name] = json!({"type": "stdio", "command": name});
     fs::write(&new, file.to_string()).unwrap();
     chown(&new, Some(server.host.uid_of(user)), None).unwrap();
@@ -244,7 +239,7 @@ fn sign_in_as_user(server: &Server, user: &str) -> IssuedLogin {
     let times = fs::FileTimes::new().set_modified(earlier);
     fs::File::open(&new).unwrap().set_times(times).unwrap();
     fs::rename(&new, server.host.path(&path)).unwrap();
-    assert_eq!(about(server, user)["oauthAccount"], who("shared"));
+    assert_eq!(server.about(user)["oauthAccount"], who("shared"));
     login
 }
 

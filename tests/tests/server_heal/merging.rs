@@ -1,19 +1,13 @@
 //! `.claude.json`: what the users share of it, and what comes back when it is damaged.
 
-use std::fs;
 use std::path::Path;
 
 use end_to_end::LIMIT;
 use end_to_end::server::{Server, who};
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{skip, wait_until};
 
 const USERS: [&str; 3] = ["anna", "bert", "carol"];
-
-fn about(server: &Server, user: &str) -> Value {
-    let path = server.host.path(&format!("/home/{user}/.claude.json"));
-    serde_json::from_slice(&fs::read(path).unwrap_or_default()).unwrap_or_default()
-}
 
 /// As the client writes it: by a rename, as the user.
 fn write(server: &Server, user: &str, path: &str, text: &str) {
@@ -56,7 +50,7 @@ fn servers_are_carried_and_projects_are_not() {
     };
     for user in USERS {
         server.wait_for_good_home(user);
-        assert!(!about(&server, user).to_string().contains("secret-project"));
+        assert!(!server.about(user).to_string().contains("secret-project"));
     }
     if !server.host.exists("/usr/bin/python3") {
         return skip("needs python3");
@@ -73,7 +67,7 @@ file['numStartups'] = 7";
     );
     for user in USERS {
         wait_until("the server in every file", LIMIT, || {
-            about(&server, user)["mcpServers"]["tool"] == tool
+            server.about(user)["mcpServers"]["tool"] == tool
         });
     }
     // Every user adds one in the same moment.
@@ -85,17 +79,17 @@ file['numStartups'] = 7";
         wait_until("all servers in every file", LIMIT, || {
             USERS
                 .iter()
-                .all(|other| about(&server, user)["mcpServers"][other]["command"] == *other)
+                .all(|other| server.about(user)["mcpServers"][other]["command"] == *other)
         });
     }
     change(&server, "carol", "del file['mcpServers']['tool']");
     for user in USERS {
         wait_until("the server in no file", LIMIT, || {
-            let file = about(&server, user);
+            let file = server.about(user);
             file["mcpServers"].get("tool").is_none() && file["mcpServers"]["anna"].is_object()
         });
     }
-    let text = |user| about(&server, user).to_string();
+    let text = |user| server.about(user).to_string();
     assert!(text("anna").contains("of anna") && text("anna").contains("\"numStartups\":7"));
     assert!(text("bert").contains("private"));
     for (user, others) in [
@@ -132,7 +126,7 @@ fn the_newest_good_backup_comes_back() {
     {
         write(&server, "anna", "/home/anna/.claude.json", damage);
         wait_until("the newest good backup", LIMIT, || {
-            about(&server, "anna")["projects"]["/newest"].is_object()
+            server.about("anna")["projects"]["/newest"].is_object()
         });
         server.wait_for_good_home("anna");
         // Without one there is what all share, and what was there stays beside.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 
 use crate::keeper::{keeper_status, reload_keeper, stop_keeper};
-use crate::{ServerPaths, ShareError};
+use crate::{ServerPaths, ShareError, systemd};
 
 /// How long a keeper may take to answer after its start, and to leave.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,17 +26,32 @@ pub struct KeeperStart {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// Whether there is a keeper; also one that is too busy to answer.
+/// Whether there is a keeper; also one that is too busy to answer. One that has been killed holds
+/// its lock until the system has taken it apart, and one that has just begun does not answer yet:
+/// which of them it is shows when it has had its time.
 pub(super) fn is_running(paths: &ServerPaths) -> bool {
-    answers(paths) || !has_left(paths)
+    let mut found = None;
+    wait_until(|| {
+        found = match answers(paths) {
+            true => Some(true),
+            false => has_left(paths).then_some(false),
+        };
+        found.is_some()
+    });
+    found.unwrap_or(true)
 }
 
 fn answers(paths: &ServerPaths) -> bool {
     keeper_status(paths).is_some()
 }
 
-pub(super) fn reload(paths: &ServerPaths) -> bool {
-    reload_keeper(paths)
+/// Has the one that runs read anew what is set up. One that has been killed meanwhile is started
+/// again, unless a supervisor does that.
+pub(super) fn reload(paths: &ServerPaths, keeper: &KeeperStart) -> Result<(), ShareError> {
+    if reload_keeper(paths) || systemd::is_running() || is_running(paths) {
+        return Ok(());
+    }
+    start(paths, keeper)
 }
 
 /// Starts a keeper that outlives this command and its terminal, and waits until it answers.
@@ -120,5 +135,38 @@ fn wait_until(condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::mem::MaybeUninit;
+    use std::thread;
+
+    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+
+    use super::*;
+
+    #[test]
+    fn a_keeper_that_is_dying_is_no_keeper() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = ServerPaths {
+            data: directory.path().to_owned(),
+            runtime: directory.path().to_owned(),
+            ..ServerPaths::documented()
+        };
+        let dying = File::create(paths.keeper_lock()).unwrap();
+        rustix::fs::flock(&dying, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let looks = inotify::init(CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&looks, paths.keeper_lock(), WatchFlags::CLOSE_NOWRITE).unwrap();
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| is_running(&paths));
+            // It has found the lock held.
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            inotify::Reader::new(&looks, &mut buffer).next().unwrap();
+            drop(dying);
+            assert!(!asking.join().unwrap());
+        });
     }
 }

@@ -124,7 +124,7 @@ impl<'a> Work<'a> {
             Step::RemoveUnit(_) => drop(systemd::stop_and_remove(paths)?),
             Step::StartKeeper => keeper_control::start(paths, self.machine.keeper)?,
             Step::StopKeeper => keeper_control::stop(paths)?,
-            Step::ReloadKeeper => drop(keeper_control::reload(paths)),
+            Step::ReloadKeeper => keeper_control::reload(paths, self.machine.keeper)?,
         }
         self.lines.extend(step.done());
         if is_undone_by_itself(step) {
