@@ -71,6 +71,7 @@ impl Doomed {
         begin: impl Fn(&Server) -> IssuedLogin,
         look: impl Fn(&Server, &Life, bool),
     ) {
+        self.lose_an_answer(&begin, &look);
         for call in calls {
             let mut number = 1;
             loop {
@@ -80,22 +81,46 @@ impl Doomed {
                 if self.server.got_through(doomed, done) {
                     break;
                 }
-                self.kills += 1;
-                let mut next = Process::spawn_talking(self.server.command(&["server", "keeper"]));
-                let is_lost = self.wait_until_all_is_well(&life, &next);
-                let looked = catch_unwind(AssertUnwindSafe(|| look(&self.server, &life, is_lost)));
-                if let Err(failure) = looked {
-                    life.tell(&self.server, &next);
-                    resume_unwind(failure);
-                }
-                self.lost += usize::from(is_lost);
-                self.server.host.signal(&next, Signal::KILL);
-                next.wait(LIMIT);
-                for line in next.lines() {
-                    assert!(!line.contains("FAKE"), "{line}");
-                }
+                self.succeed(&life, &look);
                 number += 1;
             }
+        }
+    }
+
+    /// Kills a keeper when its login is spent and the answer has yet to come: with the others it is chance.
+    fn lose_an_answer(
+        &mut self,
+        begin: &impl Fn(&Server) -> IssuedLogin,
+        look: &impl Fn(&Server, &Life, bool),
+    ) {
+        let life = self.begin(begin, "killed before the answer".to_owned());
+        let tokens = &self.server.tokens;
+        tokens.hold_answers();
+        let mut keeper = Process::spawn_talking(self.server.command(&["server", "keeper"]));
+        wait_until("a spent login", LIMIT, || life.is_spent(&self.server));
+        self.server.host.signal(&keeper, Signal::KILL);
+        keeper.wait(LIMIT);
+        tokens.release();
+        let before = self.lost;
+        self.succeed(&life, look);
+        assert_eq!(self.lost, before + 1, "{}", life.place);
+    }
+
+    /// Has another keeper begin after one that was killed.
+    fn succeed(&mut self, life: &Life, look: &impl Fn(&Server, &Life, bool)) {
+        self.kills += 1;
+        let mut next = Process::spawn_talking(self.server.command(&["server", "keeper"]));
+        let is_lost = self.wait_until_all_is_well(life, &next);
+        let looked = catch_unwind(AssertUnwindSafe(|| look(&self.server, life, is_lost)));
+        if let Err(failure) = looked {
+            life.tell(&self.server, &next);
+            resume_unwind(failure);
+        }
+        self.lost += usize::from(is_lost);
+        self.server.host.signal(&next, Signal::KILL);
+        next.wait(LIMIT);
+        for line in next.lines() {
+            assert!(!line.contains("FAKE"), "{line}");
         }
     }
 
@@ -127,13 +152,7 @@ impl Doomed {
         let waited = catch_unwind(wait);
         let (place, wrong) = (&life.place, life.wrong(server));
         assert!(waited.is_ok(), "{place}: {wrong:#?}\n{:#?}", keeper.lines());
-        if is_lost {
-            let sent = life.requests(server);
-            let spent = sent
-                .iter()
-                .filter(|request| request.answered_status == Some(200));
-            assert_eq!(spent.count(), 1, "{}", life.place);
-        }
+        assert!(!is_lost || life.is_spent(server), "{}", life.place);
         is_lost
     }
 
@@ -192,6 +211,12 @@ impl Life {
         self.requests(server)
             .iter()
             .any(|request| request.answered_status.is_some_and(refused))
+    }
+
+    /// Whether the server has given something for the login.
+    fn is_spent(&self, server: &Server) -> bool {
+        let spent = |request: &RecordedRequest| request.answered_status == Some(200);
+        self.requests(server).iter().any(spent)
     }
 
     /// Those with its login: what a keeper of an earlier life has sent may arrive now.
