@@ -4,8 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use live::Message;
+use live::control::Request as Wish;
 use live::files::{Change, Request, Target};
 use live::message::{ToLaptop, ToServer};
+use live::programs::Directory;
 
 fn again<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Option<M> {
     let message = M::decode(bytes).ok()?;
@@ -29,11 +31,19 @@ fuzz_target!(|bytes: &[u8]| {
             _ => {}
         }
     }
-    if let Some(ToServer::Changed(changes)) = again(bytes) {
-        for change in &changes {
-            if let Change::At { path, .. } | Change::Anything { path, .. } = change {
+    match again(bytes) {
+        Some(ToServer::Changed(changes)) => {
+            for change in &changes {
+                if let Change::At { path, .. } | Change::Anything { path, .. } = change {
+                    leads_down(path);
+                }
+            }
+        }
+        Some(ToServer::Control(_, Wish::Start(start))) => {
+            if let Directory::Mount(_, path) = &start.directory {
                 leads_down(path);
             }
         }
+        _ => {}
     }
 });

@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 /// What the archive's name starts with.
 const NAME: &str = "claude-accounts";
 /// The programs in it.
-const PROGRAMS: [&str; 2] = ["claude-accounts", "claude-share"];
+const PROGRAMS: [&str; 3] = ["claude-accounts", "claude-share", "cs"];
 
 /// Builds the release programs and packs them with licence, documentation, completions and man pages.
 pub(crate) fn run() -> Result<ExitCode> {

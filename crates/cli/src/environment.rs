@@ -9,11 +9,20 @@ pub enum Program {
     Accounts,
     /// `claude-share`.
     Share,
+    /// `cs`.
+    Cs,
+}
+
+impl Program {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Accounts, Self::Share, Self::Cs];
 }
 
 const ACCOUNTS: &[Program] = &[Program::Accounts];
 const SHARE: &[Program] = &[Program::Share];
+const CS: &[Program] = &[Program::Cs];
 const BOTH: &[Program] = &[Program::Accounts, Program::Share];
+const ALL: &[Program] = &Program::ALL;
 
 macro_rules! variables {
     ($($variant:ident $readers:ident $name:literal $meaning:literal)*) => {
@@ -64,9 +73,9 @@ variables! {
     PassphraseDescriptor ACCOUNTS "CLAUDE_ACCOUNTS_PASSPHRASE_FD" "number of a descriptor to read the vault's passphrase from, one line"
     KeyDescriptor ACCOUNTS "CLAUDE_ACCOUNTS_KEY_FD" "number of a descriptor to read the vault's key itself from, one line; the dashboard sets it"
     ConfigDirectory ACCOUNTS "CLAUDE_CONFIG_DIR" "the client's own directory; ~/.claude if not set"
-    Home ACCOUNTS "HOME" "the home directory"
-    Path ACCOUNTS "PATH" "where programs are looked for"
-    RuntimeDirectory ACCOUNTS "XDG_RUNTIME_DIR" "where the views of running sessions are kept"
+    Home ALL "HOME" "the home directory"
+    Path BOTH "PATH" "where programs are looked for"
+    RuntimeDirectory ALL "XDG_RUNTIME_DIR" "where the views and sockets of running sessions are kept"
     ConfigHome ACCOUNTS "XDG_CONFIG_HOME" "where the shell fish has its configuration; ~/.config if not set"
     ZshDirectory ACCOUNTS "ZDOTDIR" "where zsh has its .zshrc; the home directory if not set"
     Shell ACCOUNTS "SHELL" "the shell that aliases are written for"
@@ -77,9 +86,15 @@ variables! {
     Display ACCOUNTS "DISPLAY" "set where there is a desktop to open the dashboard on"
     WaylandDisplay ACCOUNTS "WAYLAND_DISPLAY" "set where there is a desktop to open the dashboard on"
     JournalStream SHARE "JOURNAL_STREAM" "set by systemd where output goes to its journal: the keeper's lines then bear no time"
-    TimeZone BOTH "TZ" "time zone in which times are shown; the system's if not set"
-    Columns BOTH "COLUMNS" "width of tables; the terminal's if not set"
-    NoColor BOTH "NO_COLOR" "set to anything: no colours"
+    DetachKeys CS "CLAUDE_SHARE_DETACH_KEYS" "the keys that detach, as --detach-keys has them"
+    Terminal CS "TERM" "the kind of terminal, which programs on the server are told"
+    TerminalColors CS "COLORTERM" "how many colours the terminal has; programs on the server are told"
+    Language CS "LANG" "language and character set; programs on the server are told"
+    LanguageOfAll CS "LC_ALL" "likewise"
+    LanguageOfCharacters CS "LC_CTYPE" "likewise"
+    TimeZone ALL "TZ" "time zone in which times are shown; the system's if not set"
+    Columns ALL "COLUMNS" "width of tables; the terminal's if not set"
+    NoColor ALL "NO_COLOR" "set to anything: no colours"
 }
 
 /// The environment as it was at the start.
@@ -153,7 +168,7 @@ mod tests {
     fn every_variable_is_explained_by_the_programs_that_read_it() {
         for variable in Variable::ALL {
             assert!(!variable.meaning().is_empty());
-            let explained = [Program::Accounts, Program::Share].map(|program| {
+            let explained = Program::ALL.map(|program| {
                 let name = format!("  {} ", variable.name());
                 let explained = explanation(program).contains(&name);
                 assert_eq!(

@@ -52,6 +52,7 @@ kinds! {
     Busy 10 "another process holds it locked"
     Stopped 11 "stopped by you: answered no, or Ctrl-C at a question"
     Attention 12 "doctor found something that needs care"
+    Server 13 "the server refuses, or cannot"
     CannotExecute 126 "the client cannot be executed"
     ClientNotFound 127 "the client was not found"
     ReaderGone 141 "whoever read the output has gone"

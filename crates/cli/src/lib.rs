@@ -6,6 +6,7 @@
 
 pub mod claude_accounts;
 pub mod claude_share;
+pub mod cs;
 mod descriptors;
 pub mod environment;
 pub mod error;

@@ -75,6 +75,11 @@ impl Prompt {
         }
     }
 
+    /// Whether a program that is started may ask by itself.
+    pub(crate) fn may_ask(&self) -> bool {
+        !self.no_input
+    }
+
     /// Whether anything can be asked.
     pub(crate) fn can_ask(&self) -> bool {
         !self.no_input && terminal::is_attended()

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::run::run;
-use crate::shared::{Arrived, Shared};
+use crate::shared::{Arrived, ROOM, Shared};
 use crate::{ConnectionError, Ended, SendError, State};
 
 /// One end of a session: sends `Out`. Clones are the same end.
@@ -63,7 +63,19 @@ impl<Out> Connection<Out> {
     ///
     /// Whoever takes messages must not wait here before taking the next: two ends that both do never go on.
     pub async fn room(&self, lane: Lane) {
-        self.shared.room(lane).await;
+        self.shared.room(lane, ROOM).await;
+    }
+
+    /// Waits until less than `most` bytes wait in `lane`: see [`Connection::room`]. A small `most` is for who shares the lane
+    /// with others who should not wait long.
+    pub async fn room_below(&self, lane: Lane, most: usize) {
+        self.shared.room(lane, most).await;
+    }
+
+    /// Whether [`Connection::room`] has nothing to wait for.
+    #[must_use]
+    pub fn has_room(&self, lane: Lane) -> bool {
+        self.shared.has_room(lane)
     }
 
     /// Waits until the other end has all that was sent, `true`, or the session has ended before that, `false`. What a new

@@ -1,7 +1,6 @@
 //! The server's side: a process that outlives each stream listens on a unix socket, and short-lived ones, which `sshd`
 //! starts, copy their standard input and output to and from it.
 
-mod peer;
 mod place;
 
 use std::fs::File;
@@ -13,6 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use live::{Message, SILENCE};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::RecvFlags;
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
@@ -188,8 +189,9 @@ fn copy_at_once(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
 }
 
 /// Whether the process at the other end was this user's when it connected or began to listen.
-fn is_own(stream: impl AsFd) -> bool {
-    peer::user(stream).is_ok_and(|user| user == rustix::process::geteuid().as_raw())
+fn is_own(stream: &impl AsFd) -> bool {
+    getsockopt(stream, PeerCredentials)
+        .is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// Where the path of an open directory leads, whatever has become of its name.

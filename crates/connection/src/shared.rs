@@ -168,8 +168,13 @@ impl Shared {
         }
     }
 
-    pub(crate) async fn room(&self, lane: Lane) {
-        self.until(|inner| inner.link.queued(lane) < ROOM).await;
+    pub(crate) async fn room(&self, lane: Lane, most: usize) {
+        self.until(|inner| inner.link.queued(lane) < most).await;
+    }
+
+    pub(crate) fn has_room(&self, lane: Lane) -> bool {
+        let inner = self.lock();
+        inner.over.is_some() || inner.link.queued(lane) < ROOM
     }
 
     pub(crate) async fn settled(&self) -> bool {
@@ -330,6 +335,13 @@ impl<'a> OnStream<'a> {
         }
         match event {
             Event::Connected { resumed } => {
+                if !resumed {
+                    // What a process has said that is gone: nobody waits for what comes of it.
+                    let is_message = |arrived: &Arrived| matches!(arrived, Arrived::Message(_));
+                    inner.inbox.retain(|arrived| !is_message(arrived));
+                    inner.inbox_bytes = 0;
+                    self.shared.taken.notify_one();
+                }
                 inner.inbox.push_back(Arrived::Connected { resumed });
                 self.shared.set_up(None);
             }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::files::Root;
+use crate::programs::{Program, Report, Size, Start, Viewer};
 
 /// What the laptop asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,25 @@ pub enum Request {
     Mount(Wanted),
     /// A directory is not published any more. Answered with `Done`.
     Unmount(Root),
+    /// A program is to run. Answered with `Done`.
+    Start(Start),
+    /// Somebody wants to look at a program that has a terminal, also one that has ended. Answered with `Done`.
+    Attach {
+        /// Which program.
+        program: Program,
+        /// Who looks, from then on.
+        viewer: Viewer,
+        /// How large a terminal that viewer has, if it has one.
+        size: Option<Size>,
+        /// What it types is dropped, and its size does not count.
+        read_only: bool,
+    },
+    /// A viewer is gone. Behind whatever it typed. Answered with `Done`.
+    Detach(Viewer),
+    /// A program is to end; of one that has ended, the report is forgotten. Answered with `Done`, before it has ended.
+    End(Program),
+    /// Which programs there are. Answered with `Programs`.
+    Programs,
 }
 
 /// A mount that is to be.
@@ -21,6 +41,8 @@ pub struct Wanted {
     pub root: Root,
     /// What its mount point is called: a name, not a path.
     pub name: String,
+    /// It is what the session is for: mounted where sessions are looked for, not among the extra ones.
+    pub is_main: bool,
     /// Nothing in it can be changed from the server: the laptop refuses it, the mount says so sooner.
     pub read_only: bool,
     /// The user on the laptop, who is shown as the session's user on the server.
@@ -36,6 +58,8 @@ pub enum Reply {
     Done,
     /// Where a directory is mounted, on the server.
     Mounted(Bytes),
+    /// Which programs there are, the lowest number first; of those that ended, the last ones.
+    Programs(Vec<Report>),
 }
 
 /// Why something was not done.

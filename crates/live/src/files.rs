@@ -7,7 +7,7 @@ mod attributes;
 mod change;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::RelativePath;
 
@@ -18,6 +18,10 @@ pub use change::Change;
 pub const LARGEST_TRANSFER: u32 = 1 << 20;
 /// About how long one part of a directory is, in bytes.
 pub const LARGEST_LISTING: usize = 256 << 10;
+/// About how long the listings of a tree are together, in bytes.
+pub const LARGEST_TREE: usize = 1 << 20;
+/// The most directories, or files, that one request names.
+pub const MOST_PLACES: usize = 512;
 
 /// A published directory, by the number that it has in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -302,6 +306,12 @@ pub enum Request {
     TestLock(Handle, Lock),
     /// Sets a lock, or answers `EAGAIN`: whoever waits for it asks again. Answered with `Done`.
     SetLock(Handle, Lock),
+    /// Whole directories, and all below them: each directory's own come directly after it. What is not there, is another
+    /// or cannot be listed is left out, and so is what would make the answer longer than [`LARGEST_TREE`]. At most
+    /// [`MOST_PLACES`]. Answered with `Tree`.
+    ReadTree(#[serde(deserialize_with = "few")] Vec<Place>),
+    /// Whole files, [`LARGEST_TRANSFER`] bytes together and [`MOST_PLACES`] at most. Answered with `Files`, in this order.
+    ReadFiles(#[serde(deserialize_with = "few")] Vec<Place>),
 }
 
 /// An entry of a directory.
@@ -311,6 +321,26 @@ pub struct Entry {
     pub name: Bytes,
     /// What it is.
     pub attributes: Attributes,
+}
+
+/// A whole directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// Where it is.
+    pub path: RelativePath,
+    /// Which it is.
+    pub identity: Identity,
+    /// What is in it, without `.` and `..`, in the laptop's order.
+    pub entries: Vec<Entry>,
+}
+
+/// A whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// As they were before it was read, and after that.
+    pub attributes: Attributes,
+    /// What is in it.
+    pub bytes: Bytes,
 }
 
 /// What is answered.
@@ -344,6 +374,10 @@ pub enum Reply {
     Space(Space),
     /// A lock, of kind `Unlock` if there is none in the way.
     Lock(Lock),
+    /// Directories.
+    Tree(Vec<Listing>),
+    /// Files; `None` for one that is not there or another, that is none, has changed while it was read, or had no room.
+    Files(Vec<Option<Contents>>),
 }
 
 /// See [`Reply::Space`]: in units of `block_size` bytes.
@@ -365,3 +399,12 @@ pub struct ErrorNumber(pub u16);
 
 /// What comes of a request.
 pub type Outcome = Result<Reply, ErrorNumber>;
+
+/// No more than [`MOST_PLACES`]: in memory each takes far more than the three bytes that it may be on the wire.
+fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Place>, D::Error> {
+    let places = Vec::<Place>::deserialize(deserializer)?;
+    if places.len() > MOST_PLACES {
+        return Err(serde::de::Error::custom("more places than a request names"));
+    }
+    Ok(places)
+}

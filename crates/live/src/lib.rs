@@ -15,6 +15,7 @@ mod path;
 pub mod control;
 pub mod files;
 pub mod message;
+pub mod programs;
 
 pub use bytes::Bytes;
 pub use frame::{FrameError, LARGEST_FRAME};

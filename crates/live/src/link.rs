@@ -191,7 +191,7 @@ impl Link {
                 (State::Greeting, Frame::Hello(hello)) => self.greet(&hello)?,
                 (State::Greeting, _) => return Err(LinkError::Broken("no hello")),
                 (_, Frame::Hello(_)) => return Err(LinkError::Broken("a second hello")),
-                (_, Frame::Data(data)) => self.take_data(data)?,
+                (_, Frame::Data(data)) => self.take_data(&data)?,
                 (_, Frame::Received(received)) => self.sending.confirm_all(&received)?,
                 // Only the last one is answered: whoever sends thousands gets one answer.
                 (_, Frame::Ping(number)) => self.urgent.pong = Some(number),
@@ -242,7 +242,7 @@ impl Link {
         self.receiving.last == Lanes::default() && self.sending.is_untouched()
     }
 
-    fn take_data(&mut self, data: Data) -> Result<(), LinkError> {
+    fn take_data(&mut self, data: &Data) -> Result<(), LinkError> {
         let lane = data.lane;
         self.sending.confirm(lane, data.received)?;
         let message = self.receiving.take(data)?;

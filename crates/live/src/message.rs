@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::programs::{Input, Output, Viewer};
 use crate::{Lane, control, files};
 
 /// Contents up to so many bytes go with names and attributes: a small file is not worth waiting for.
@@ -15,6 +16,10 @@ pub enum ToLaptop {
     File(u64, files::Request),
     /// What has come of the wish with this number.
     Control(u64, Result<control::Reply, control::Failure>),
+    /// What a program says to a viewer.
+    Program(Viewer, Output),
+    /// How much of what a viewer typed the program has taken since that viewer came, in bytes.
+    Taken(Viewer, u64),
 }
 
 /// What the laptop says to the server.
@@ -26,6 +31,8 @@ pub enum ToServer {
     Changed(Vec<files::Change>),
     /// A wish, with a number that its answer has.
     Control(u64, control::Request),
+    /// What a viewer says to its program.
+    Program(Viewer, Input),
 }
 
 /// Something that is said.
@@ -61,6 +68,7 @@ impl Message for ToLaptop {
         match self {
             Self::File(_, files::Request::Write { .. }) => Lane::Bulk,
             Self::File(..) => Lane::Metadata,
+            Self::Program(..) | Self::Taken(..) => Lane::Terminal,
             Self::Control(..) => Lane::Control,
         }
     }
@@ -72,8 +80,13 @@ impl Message for ToServer {
             Self::File(_, Ok(files::Reply::Bytes(bytes))) if bytes.len() > LARGEST_SMALL => {
                 Lane::Bulk
             }
-            Self::File(_, Ok(files::Reply::Entries { .. })) => Lane::Bulk,
+            Self::File(
+                _,
+                Ok(files::Reply::Entries { .. } | files::Reply::Tree(_) | files::Reply::Files(_)),
+            ) => Lane::Bulk,
             Self::File(..) | Self::Changed(_) => Lane::Metadata,
+            // What was typed before comes before it.
+            Self::Program(..) | Self::Control(_, control::Request::Detach(_)) => Lane::Terminal,
             Self::Control(..) => Lane::Control,
         }
     }

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use common::said::{change, outcome, request};
 use live::files::{Handle, Place, Reply, Request, Root, Target};
 use live::message::{Message, ToLaptop, ToServer};
+use live::programs::Viewer;
 use live::{LARGEST_MESSAGE, Lane, RelativePath, files};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wishes::{reply_to_wish, wish};
+use wishes::{input, output, reply_to_wish, wish};
 
 fn same<M: Message + PartialEq + std::fmt::Debug>(message: &M) {
     let bytes = message.encode();
@@ -49,6 +50,13 @@ proptest! {
     fn wishes_arrive(number in any::<u64>(), wish in wish(), reply in reply_to_wish()) {
         same(&ToServer::Control(number, wish));
         same(&ToLaptop::Control(number, reply));
+    }
+
+    #[test]
+    fn what_programs_and_viewers_say_arrives(number in any::<u64>(), input in input(), output in output()) {
+        same(&ToServer::Program(Viewer(number), input));
+        same(&ToLaptop::Program(Viewer(number), output));
+        same(&ToLaptop::Taken(Viewer(number), number));
     }
 
     #[test]

@@ -8,29 +8,31 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connection::{Connection, Happening, Receiver};
-use live::LARGEST_MESSAGE;
 use live::control::{Failure, Reply, Request, Wanted};
-use live::files::{Change, Root};
+use live::files::Root;
 use live::message::{ToLaptop, ToServer};
 use publish::watch::Watcher;
 use publish::{Limits, PublishError, Service};
 use rustix::process::{getegid, geteuid};
 use tokio::sync::{Semaphore, watch};
 
+mod programs;
+mod telling;
 mod workers;
 
 use crate::random;
-use workers::{UNDER_WAY, Work, Workers};
-
-/// What a change takes in a message beside its path, in bytes: more than the numbers in it can.
-const MOST_OF_A_CHANGE: usize = 256;
+pub use programs::{Gone, Programs, Typing, Viewing, Watching};
+use telling::Telling;
+use workers::{UNDER_WAY, Waiting, Workers};
 
 /// Answers what the server asks of the published directories, tells what changes there, and has them mounted.
 pub struct Publisher {
     connection: Connection<ToServer>,
     service: Arc<Service>,
     watcher: Watcher,
+    telling: Telling,
     workers: Workers,
+    programs: Programs,
     state: Mutex<State>,
 }
 
@@ -53,29 +55,13 @@ impl Wishes {
 struct Directory {
     path: PathBuf,
     name: String,
+    is_main: bool,
     read_only: bool,
     /// The number of the wish that says how it is with the mount.
     wish: u64,
     mount: watch::Sender<Mount>,
-}
-
-/// Tells of changes, in messages that are not too long.
-fn tell(connection: &Connection<ToServer>, changes: Vec<Change>) {
-    let mut batch = Vec::new();
-    let mut bytes = 0;
-    for change in changes {
-        let length = change.path().map_or(0, |path| path.as_bytes().len()) + MOST_OF_A_CHANGE;
-        if bytes + length > LARGEST_MESSAGE {
-            connection
-                .send(&ToServer::Changed(std::mem::take(&mut batch)))
-                .ok();
-            bytes = 0;
-        }
-        bytes += length;
-        batch.push(change);
-    }
-    // Fails for a session that has ended.
-    connection.send(&ToServer::Changed(batch)).ok();
+    /// It is to be unmounted.
+    is_ending: bool,
 }
 
 /// Whether a published directory is mounted on the server.
@@ -87,6 +73,8 @@ pub enum Mount {
     At(PathBuf),
     /// It cannot be. The words are the server's: make them printable before they are shown.
     Failed(Failure),
+    /// It is no more, see [`Publisher::unmount`].
+    Gone,
 }
 
 impl Publisher {
@@ -96,13 +84,16 @@ impl Publisher {
     /// If the system gives no threads, or no means to watch files.
     pub fn new(connection: Connection<ToServer>, limits: Limits) -> io::Result<Self> {
         let service = Arc::new(Service::new(limits));
-        let telling = connection.clone();
-        let watcher = Watcher::new(move |changes| tell(&telling, changes))?;
+        let telling = Telling::new(connection.clone());
+        let tells = telling.clone();
+        let watcher = Watcher::new(move |changes| tells.tell(changes))?;
         Ok(Self {
             workers: Workers::start(&service, &connection)?,
+            programs: Programs::new(connection.clone())?,
             connection,
             service,
             watcher,
+            telling,
             state: Mutex::new(State {
                 directories: BTreeMap::new(),
                 wishes: Wishes(random()?),
@@ -122,6 +113,31 @@ impl Publisher {
         name: &str,
         read_only: bool,
     ) -> Result<watch::Receiver<Mount>, PublishError> {
+        self.publish_as(false, root, directory, name, read_only)
+    }
+
+    /// The same of the directory that the session is for.
+    ///
+    /// # Errors
+    /// If it cannot be published or watched.
+    pub fn publish_main(
+        &self,
+        root: Root,
+        directory: &Path,
+        name: &str,
+        read_only: bool,
+    ) -> Result<watch::Receiver<Mount>, PublishError> {
+        self.publish_as(true, root, directory, name, read_only)
+    }
+
+    fn publish_as(
+        &self,
+        is_main: bool,
+        root: Root,
+        directory: &Path,
+        name: &str,
+        read_only: bool,
+    ) -> Result<watch::Receiver<Mount>, PublishError> {
         self.service.publish(root, directory, read_only)?;
         if let Err(error) = self.watcher.add(root, directory) {
             self.service.withdraw(root);
@@ -132,13 +148,42 @@ impl Publisher {
         let directory = Directory {
             path: directory.to_owned(),
             name: name.to_owned(),
+            is_main,
             read_only,
             wish: state.wishes.next(),
             mount,
+            is_ending: false,
         };
         self.ask_for_mount(root, &directory);
         state.directories.insert(root, directory);
         Ok(told)
+    }
+
+    /// Has the server unmount it, which brings here what programs there have written to mapped memory, and takes it from the
+    /// server then. Waits for the connection as long as there is none. Dropping the future leaves it published.
+    pub async fn unmount(&self, root: Root) {
+        let told = {
+            let mut state = self.state();
+            let wish = state.wishes.next();
+            state.directories.get_mut(&root).map(|directory| {
+                directory.wish = wish;
+                directory.is_ending = true;
+                directory.mount.send_replace(Mount::Asked);
+                self.ask(wish, Request::Unmount(root));
+                directory.mount.subscribe()
+            })
+        };
+        let Some(mut told) = told else { return };
+        let over = told.wait_for(|mount| matches!(mount, Mount::Gone | Mount::Failed(_)));
+        // Fails if it was withdrawn meanwhile.
+        drop(over.await);
+        self.withdraw(root);
+    }
+
+    /// The programs on the server.
+    #[must_use]
+    pub fn programs(&self) -> Programs {
+        self.programs.clone()
     }
 
     /// The server has it no longer.
@@ -151,6 +196,7 @@ impl Publisher {
             state.wishes.next()
         };
         self.watcher.remove(root);
+        self.telling.forget(root);
         self.service.withdraw(root);
         self.ask(wish, Request::Unmount(root));
     }
@@ -158,35 +204,55 @@ impl Publisher {
     /// Answers until the session has ended; the reason that the server gave for that, if it did.
     pub async fn run(&self, mut receiver: Receiver<ToLaptop>) -> Option<String> {
         let places = Arc::new(Semaphore::new(UNDER_WAY));
-        loop {
-            match receiver.next().await? {
-                Happening::Connected { resumed: true } => {}
-                Happening::Connected { resumed: false } => self.begin_anew(),
-                Happening::Goodbye(reason) => return Some(reason),
-                Happening::Message(ToLaptop::Control(number, reply)) => self.replied(number, reply),
-                Happening::Message(ToLaptop::File(number, request)) => {
-                    // Closed by nobody.
-                    let place = Arc::clone(&places).acquire_owned().await.ok()?;
-                    self.workers.give(Work {
-                        number,
-                        request,
-                        place,
-                    });
+        let mut waiting = Waiting::default();
+        let reason = loop {
+            tokio::select! {
+                // Closed by nobody.
+                Ok(place) = Arc::clone(&places).acquire_owned(), if !waiting.is_empty() => {
+                    waiting.give(place, &self.workers);
                 }
+                happening = receiver.next(), if !waiting.is_full() => match happening {
+                    None => break None,
+                    Some(Happening::Goodbye(reason)) => break Some(reason),
+                    Some(Happening::Connected { resumed: true }) => {}
+                    Some(Happening::Connected { resumed: false }) => {
+                        // Asked for by a process that is gone.
+                        waiting = Waiting::default();
+                        self.begin_anew();
+                    }
+                    Some(Happening::Message(message)) => self.told(message, &mut waiting),
+                },
             }
+        };
+        self.programs.end_all();
+        reason
+    }
+
+    fn told(&self, message: ToLaptop, waiting: &mut Waiting) {
+        match message {
+            ToLaptop::File(number, request) => waiting.add(number, request),
+            ToLaptop::Control(number, reply) => self.replied(number, reply),
+            ToLaptop::Program(viewer, output) => self.programs.told(viewer, output),
+            ToLaptop::Taken(viewer, taken) => self.programs.taken(viewer, taken),
         }
     }
 
     /// The agent knows of nothing: what an earlier one had open is closed, and everything is to be mounted.
     fn begin_anew(&self) {
+        self.programs.begin_anew();
         let mut state = self.state();
         let State {
             directories,
             wishes,
         } = &mut *state;
         for (root, directory) in directories {
+            if directory.is_ending {
+                directory.mount.send_replace(Mount::Gone);
+                continue;
+            }
             self.service.withdraw(*root);
             self.watcher.remove(*root);
+            self.telling.forget(*root);
             // What was removed meanwhile cannot be published any more, and is answered with errors.
             let read_only = directory.read_only;
             drop(self.service.publish(*root, &directory.path, read_only));
@@ -201,6 +267,7 @@ impl Publisher {
         let wanted = Wanted {
             root,
             name: directory.name.clone(),
+            is_main: directory.is_main,
             read_only: directory.read_only,
             user: geteuid().as_raw(),
             group: getegid().as_raw(),
@@ -217,11 +284,12 @@ impl Publisher {
         let state = self.state();
         let mut directories = state.directories.values();
         let Some(directory) = directories.find(|directory| directory.wish == wish) else {
-            return;
+            drop(state);
+            return self.programs.replied(wish, reply);
         };
         directory.mount.send_replace(match reply {
             Ok(Reply::Mounted(path)) => Mount::At(OsString::from_vec(path.into()).into()),
-            Ok(Reply::Done) => Mount::Asked,
+            Ok(Reply::Done | Reply::Programs(_)) => Mount::Gone,
             Err(failure) => Mount::Failed(failure),
         });
     }

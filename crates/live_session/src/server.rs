@@ -1,5 +1,6 @@
 //! The server's end.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,26 +10,37 @@ use connection::{Connection, Happening, Receiver};
 use live::control::{Failure, Reply, Request};
 use live::message::{ToLaptop, ToServer};
 use mount::Files;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::spawn_blocking;
 
 mod mounts;
+mod points;
+mod programs;
 mod remote_files;
 
 use crate::random;
 use mounts::Mounts;
+use programs::Programs;
 use remote_files::RemoteFiles;
+
+pub use points::clean;
 
 /// How long file operations wait for a lost connection, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// How an agent works.
-#[derive(Clone, Debug)]
+/// How an agent works. Not to be printed: the environment may have secrets.
+#[derive(Clone)]
 pub struct AgentOptions {
-    /// The directory that mount points are made in, the session's own; it has to be there, and not for other users.
+    /// Where the session's main directory is mounted. What is above it has to be there, and not for other users.
+    pub main: PathBuf,
+    /// The directory that the mount points of all other ones are made in, the session's own; the same holds.
     pub mounts: PathBuf,
     /// How long file operations wait for a lost connection before they fail with `EIO`.
     pub patience: Duration,
+    /// The environment of the programs that are run, before anything is added: the agent's own. What tells of the
+    /// connection that started the agent is left out here.
+    pub environment: Vec<(OsString, OsString)>,
 }
 
 /// Mounts what the laptop publishes. Outlives every connection; what was mounted is unmounted when it ends.
@@ -36,7 +48,9 @@ pub struct Agent {
     connection: Connection<ToLaptop>,
     files: Arc<RemoteFiles>,
     mounts: Arc<Mounts>,
+    programs: Programs,
     patience: Duration,
+    stopped: Notify,
 }
 
 impl Agent {
@@ -48,10 +62,12 @@ impl Agent {
         let files = Arc::new(RemoteFiles::new(connection.clone(), random()?));
         let asked: Arc<dyn Files> = Arc::<RemoteFiles>::clone(&files);
         Ok(Self {
+            programs: Programs::new(connection.clone(), options.environment),
             connection,
-            mounts: Arc::new(Mounts::new(options.mounts, asked)),
+            mounts: Arc::new(Mounts::new(options.main, options.mounts, asked)),
             files,
             patience: options.patience,
+            stopped: Notify::new(),
         })
     }
 
@@ -62,22 +78,34 @@ impl Agent {
         // One after the other: a mount may be wished for twice, and not any more.
         let (wishes, mut wished) = unbounded_channel();
         let granting = async {
-            while let Some((number, wish)) = wished.recv().await {
-                self.grant(number, wish).await;
+            while let Some(next) = wished.recv().await {
+                match next {
+                    Some((number, wish)) => self.grant(number, wish).await,
+                    // Behind whatever the laptop wished for before it was started anew.
+                    None => self.programs.detach_all(),
+                }
             }
         };
         let receiving = async {
             loop {
                 match receiver.next().await? {
-                    Happening::Connected { resumed } => self.connected(resumed),
+                    Happening::Connected { resumed: true } => {}
+                    Happening::Connected { resumed: false } => {
+                        // A laptop that was started anew has no file open any more, and looks at nothing.
+                        self.files.fail_pending();
+                        wishes.send(None).ok()?;
+                    }
                     Happening::Goodbye(reason) => return Some(reason),
                     Happening::Message(ToServer::File(number, outcome)) => {
                         self.files.answered(number, outcome);
                     }
+                    Happening::Message(ToServer::Program(viewer, input)) => {
+                        self.programs.said(viewer, input);
+                    }
                     Happening::Message(ToServer::Changed(changes)) => self.mounts.changed(&changes),
                     // Received as long as this runs.
                     Happening::Message(ToServer::Control(number, wish)) => {
-                        wishes.send((number, wish)).ok()?;
+                        wishes.send(Some((number, wish))).ok()?;
                     }
                 }
             }
@@ -85,30 +113,50 @@ impl Agent {
         let reason = tokio::select! {
             reason = receiving => reason,
             () = granting => None,
+            () = self.stopped.notified() => None,
             never = waiting => match never {},
         };
+        // Whoever waits for a file is told first, so that it can end.
         self.files.end();
+        self.programs.end_all().await;
         let mounts = Arc::clone(&self.mounts);
         // Unmounting waits for the kernel.
         drop(spawn_blocking(move || mounts.end_all()).await);
         reason
     }
 
-    /// A laptop that was started anew has no file open any more.
-    fn connected(&self, resumed: bool) {
-        if !resumed {
-            self.files.fail_pending();
-        }
+    /// Has [`Agent::run`] end as if the session had ended. Nothing is said to the laptop.
+    pub fn stop(&self) {
+        self.stopped.notify_one();
     }
 
     async fn grant(&self, number: u64, wish: Request) {
-        let mounts = Arc::clone(&self.mounts);
+        let (mounts, programs) = (Arc::clone(&self.mounts), self.programs.clone());
         let done = spawn_blocking(move || match wish {
             Request::Mount(wanted) => mounts.mount(&wanted).map(Reply::Mounted),
             Request::Unmount(root) => {
                 mounts.unmount(root);
                 Ok(Reply::Done)
             }
+            Request::Start(start) => {
+                let mount = |root| mounts.point(root);
+                programs.start(start, mount).map(|()| Reply::Done)
+            }
+            Request::Attach {
+                program,
+                viewer,
+                size,
+                read_only,
+            } => {
+                let attached = programs.attach(program, viewer, size, read_only);
+                attached.map(|()| Reply::Done)
+            }
+            Request::Detach(viewer) => {
+                programs.detach(viewer);
+                Ok(Reply::Done)
+            }
+            Request::End(program) => programs.end(program).map(|()| Reply::Done),
+            Request::Programs => Ok(Reply::Programs(programs.list())),
         });
         let reply = done.await.unwrap_or_else(|_| {
             Err(Failure {

@@ -86,6 +86,8 @@ struct Server {
 fn start_agent(cable: &Cable, mounts: &Path, patience: Duration) -> Server {
     let (connection, receiver) = Connection::new(SESSION).unwrap();
     let options = AgentOptions {
+        environment: Vec::new(),
+        main: mounts.join("main"),
         mounts: mounts.to_owned(),
         patience,
     };

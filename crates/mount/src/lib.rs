@@ -5,6 +5,7 @@
 //!
 //! - `nodes` is the table of what the kernel knows, `opened` that of what is open, `changes` says what a change means
 //!   for the kernel. They are pure.
+//! - `ahead` has what was read before anybody has asked for it. It is pure, too.
 //! - `filesystem` answers the kernel's requests, one module for each subject; `shared` is what these have in common.
 //! - `pending` has every request that is not answered yet, so that none stays when the mount ends.
 //! - `invalidator` is the one thread that tells the kernel what to forget, `later` the one for what takes a while.
@@ -14,6 +15,7 @@
 //! invalidator does that, holding nothing; answers are given on any thread, and no lock is held while the kernel is told
 //! or the laptop asked.
 
+mod ahead;
 mod attributes;
 mod changes;
 mod errors;
@@ -28,7 +30,9 @@ mod notifications;
 mod opened;
 mod pending;
 mod shared;
+mod stream;
+mod writing;
 
 pub use files::{Answer, Files};
 pub use mounted::{Mounted, Options, mount};
-pub use mounting::SUBTYPE;
+pub use mounting::{SUBTYPE, detach_dead};

@@ -178,6 +178,45 @@ impl Mountpoint {
     }
 }
 
+/// Takes a mount of this kind at `directory` whose process is gone out of the tree of files. Whether there was one.
+///
+/// # Errors
+/// If it cannot be looked at, or that is not permitted.
+pub fn detach_dead(directory: &Path) -> io::Result<bool> {
+    let may_live = match rustix::fs::lstat(directory) {
+        Err(Errno::NOTCONN) => false,
+        Err(error) => return Err(error.into()),
+        Ok(_) => true,
+    };
+    // What is dead cannot be resolved; what it is in can.
+    let (Some(parent), Some(name)) = (directory.parent(), directory.file_name()) else {
+        return Ok(false);
+    };
+    let directory = parent.canonicalize()?.join(name);
+    let Some(number) = last_mount(&directory).filter(|_| is_of_this_kind(&directory)) else {
+        return Ok(false);
+    };
+    // The kernel answers the former from what it has kept; this it asks the process, if that is there.
+    if may_live && !matches!(rustix::fs::statfs(&directory), Err(Errno::NOTCONN)) {
+        return Ok(false);
+    }
+    let number = Some(number);
+    Mountpoint { directory, number }.detach()?;
+    Ok(true)
+}
+
+/// Whether what was mounted at `directory` last is of [`SUBTYPE`].
+fn is_of_this_kind(directory: &Path) -> bool {
+    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let mut lines = mounts.split(|&byte| byte == b'\n').rev();
+    let last = lines.find(|line| parse(line, directory).is_some());
+    let mut fields = last
+        .unwrap_or_default()
+        .split(|&byte| byte == b' ')
+        .skip_while(|field| *field != b"-");
+    fields.nth(1) == Some(format!("fuse.{SUBTYPE}").as_bytes())
+}
+
 /// The number of what was mounted at `directory` last, if that is a FUSE mount. Asks no file system, so that none can hold
 /// it up.
 fn last_mount(directory: &Path) -> Option<u32> {

@@ -4,10 +4,12 @@
 //! the kernel does not have. The same is true of directories.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use live::files::{Access, Entry, ErrorNumber, Handle, Opening};
 
 use crate::nodes::{Epoch, NodeId};
+use crate::stream::Stream;
 
 /// The number that the kernel has been given for an open file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,6 +24,11 @@ pub(crate) enum How {
     File(Opening),
     Directory,
 }
+
+/// How many writes have to follow each other until nobody waits for each.
+const WRITES: u32 = 3;
+/// How many files are read ahead at once, each with some pieces of a megabyte.
+const MOST_STREAMS: usize = 4;
 
 /// Whether it is open on the laptop.
 pub(crate) enum OnLaptop {
@@ -39,6 +46,11 @@ pub(crate) struct Open {
     pub(crate) how: How,
     pub(crate) on_laptop: OnLaptop,
     pub(crate) listing: Listing,
+    pub(crate) stream: Stream,
+    /// Why something could not be written through it that was accepted.
+    pub(crate) write_error: Option<ErrorNumber>,
+    /// Where the last write through it ended, and how many have followed each other.
+    written: (u64, u32),
 }
 
 /// How far a directory has been read.
@@ -72,6 +84,9 @@ impl Opened {
                 how,
                 on_laptop,
                 listing: Listing::default(),
+                stream: Stream::default(),
+                write_error: None,
+                written: (0, 0),
             },
         );
         id
@@ -114,6 +129,12 @@ impl Opened {
         })
     }
 
+    /// Whether another file may be read ahead.
+    pub(crate) fn may_stream(&self) -> bool {
+        let running = self.open.values().filter(|open| open.stream.is_running());
+        running.count() < MOST_STREAMS
+    }
+
     /// Those that are open on the laptop; they are not from here on.
     pub(crate) fn take_handles(&mut self) -> Vec<Handle> {
         let taken = self
@@ -137,9 +158,10 @@ impl Opened {
         let node = open.node;
         let before = self.locks.get(&(node, owner)).copied();
         let is_usable = |id: &OpenId| {
-            self.open
-                .get(id)
-                .is_some_and(|open| !to_write || open.is_writable())
+            self.open.get(id).is_some_and(|open| match to_write {
+                true => open.is_writable(),
+                false => open.is_readable(),
+            })
         };
         let chosen = before.filter(is_usable).unwrap_or(through);
         self.locks.insert((node, owner), chosen);
@@ -161,6 +183,24 @@ impl Opened {
 }
 
 impl Open {
+    /// It is written there. Whether that goes on and on from where the one before has ended.
+    pub(crate) fn writes_on(&mut self, range: &Range<u64>) -> bool {
+        let (end, count) = self.written;
+        let count = if range.start == end { count + 1 } else { 0 };
+        self.written = (range.end, count.min(WRITES));
+        count >= WRITES
+    }
+
+    fn is_readable(&self) -> bool {
+        matches!(
+            self.how,
+            How::File(Opening {
+                access: Access::Read | Access::ReadWrite,
+                ..
+            })
+        )
+    }
+
     fn is_writable(&self) -> bool {
         matches!(
             self.how,

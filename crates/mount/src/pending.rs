@@ -41,6 +41,7 @@ struct Waiting {
 }
 
 /// The right to answer one request, once. Dropped without that, it is an error.
+#[derive(Debug)]
 pub(crate) struct Answerer {
     pending: Arc<Pending>,
     ticket: Ticket,

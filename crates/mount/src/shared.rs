@@ -1,10 +1,12 @@
 //! What all requests have in common: the tables, and how the laptop is asked.
 
+use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use live::files::{Attributes, Change, ErrorNumber, Handle, Outcome, Reply, Request, Root, Target};
 
+use crate::ahead::Ahead;
 use crate::attributes::Owners;
 use crate::changes::{self, Invalidation};
 use crate::errors;
@@ -14,6 +16,7 @@ use crate::later::Later;
 use crate::nodes::{Epoch, GUESSES, NodeId, Nodes, Observed};
 use crate::opened::{How, OnLaptop, OpenId, Opened, ThenHandle};
 use crate::pending::{Pending, Waiter};
+use crate::writing::Writing;
 
 /// How long the kernel may keep what it is told of changes of.
 const WATCHED: Duration = Duration::from_secs(3600);
@@ -45,6 +48,8 @@ pub(crate) struct Shared {
 pub(crate) struct Table {
     pub(crate) nodes: Nodes,
     pub(crate) opened: Opened,
+    pub(crate) ahead: Ahead,
+    pub(crate) writing: Writing,
     /// All changes are told.
     pub(crate) is_watched: bool,
 }
@@ -54,6 +59,8 @@ impl Table {
         Self {
             nodes: Nodes::new(root),
             opened: Opened::default(),
+            ahead: Ahead::default(),
+            writing: Writing::default(),
             is_watched: false,
         }
     }
@@ -64,6 +71,28 @@ impl Table {
             (false, _) => Duration::ZERO,
             (true, true) => WATCHED,
             (true, false) => UNWATCHED,
+        }
+    }
+
+    /// It was changed from here: see [`Nodes::touched`].
+    pub(crate) fn touched(&mut self, id: NodeId) {
+        self.nodes.touched(id);
+        self.forget_ahead(id);
+    }
+
+    /// What was read ahead of it is not good any more.
+    pub(crate) fn forget_ahead(&mut self, id: NodeId) {
+        for path in self.nodes.paths(id) {
+            self.ahead.forget(&path, false);
+        }
+    }
+
+    /// The same of a name, and of what is below it.
+    pub(crate) fn forget_name_ahead(&mut self, parent: NodeId, name: &OsStr) {
+        for path in self.nodes.paths(parent) {
+            if let Ok(path) = path.join(name) {
+                self.ahead.forget(&path, true);
+            }
         }
     }
 
@@ -153,12 +182,19 @@ impl Shared {
             asked,
             mut tried,
         } = now;
+        let is_guess = !tried.is_empty();
         tried.push(request.clone());
         self.ask(waiter, request, move |shared, outcome| {
             let is_missing = matches!(outcome, Err(errors::NOT_FOUND | errors::STALE));
             match is_missing.then(|| shared.next(&make, tried)).flatten() {
                 Some(next) => shared.ask_on(waiter, next, make, then),
-                None => then(shared, asked, outcome),
+                None => {
+                    // It is elsewhere than what was read ahead says.
+                    if is_guess {
+                        shared.table().ahead.clear();
+                    }
+                    then(shared, asked, outcome);
+                }
             }
         });
     }
@@ -312,12 +348,17 @@ impl Shared {
                 root,
                 path,
                 attributes,
-            } if *root == self.root => changes::at(&mut table.nodes, path, attributes.as_ref()),
+            } if *root == self.root => {
+                table.ahead.changed(path, attributes.as_ref());
+                changes::at(&mut table.nodes, path, attributes.as_ref())
+            }
             Change::Anything { root, path } if *root == self.root => {
+                table.ahead.forget(path, true);
                 changes::anything(&mut table.nodes, path)
             }
             Change::Watched { root, all } if *root == self.root && *all != table.is_watched => {
                 table.is_watched = *all;
+                table.ahead.clear();
                 changes::anything(&mut table.nodes, &live::RelativePath::root())
             }
             Change::At { .. } | Change::Anything { .. } | Change::Watched { .. } => return,

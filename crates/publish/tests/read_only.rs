@@ -48,7 +48,9 @@ fn is_change(request: &Request) -> bool {
         | Request::ExtendedAttributes(_)
         | Request::Seek { .. }
         | Request::TestLock(..)
-        | Request::SetLock(..) => false,
+        | Request::SetLock(..)
+        | Request::ReadTree(_)
+        | Request::ReadFiles(_) => false,
     }
 }
 

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::os::unix::net::UnixListener;
 
 use common::*;
-use live::files::{Kind, Renaming, Reply, Request, Root, Setting, Target};
+use live::files::{Kind, Place, Renaming, Reply, Request, Root, Setting, Target};
 use rustix::io::Errno;
 
 /// Not UTF-8, blanks, a new line, what looks like an option, and the longest name.
@@ -195,37 +195,45 @@ fn renaming_replaces_keeps_or_exchanges() {
 }
 
 #[test]
-fn renaming_leads_from_one_published_directory_to_the_other() {
+fn nothing_leads_from_one_published_directory_to_the_other() {
     for confinement in BOTH {
         let home = Home::new(confinement);
         let second = tempfile::tempdir().unwrap();
-        let other = Root(2);
-        let service = &home.service;
-        service
-            .publish_with(other, second.path(), false, confinement)
-            .unwrap();
-        home.file("file", b"contents");
-        let rename = |root| Request::Rename {
-            from: place("file"),
-            to: place_in(root, "moved"),
-            how: Renaming::Replace,
+        let publish = |root, read_only| {
+            let service = &home.service;
+            service
+                .publish_with(root, second.path(), read_only, confinement)
+                .unwrap();
         };
-        match home.ask(rename(other)) {
-            Ok(Reply::Done) => {
-                assert_eq!(fs::read(second.path().join("moved")).unwrap(), b"contents");
-                assert!(!home.at("file").exists());
-            }
-            refused => {
-                assert_eq!(refused, Err(errno(Errno::XDEV)));
-                assert_eq!(fs::read(home.at("file")).unwrap(), b"contents");
-            }
-        }
+        publish(Root(2), false);
+        publish(Root(4), true);
         home.file("file", b"contents");
-        home.refused(rename(Root(3)), Errno::NODEV);
-        service
-            .publish_with(Root(3), second.path(), true, confinement)
-            .unwrap();
-        home.refused(rename(Root(3)), Errno::ROFS);
+        put(&second.path().join("other"), b"other");
+        let before = (snapshot(&home.root()), snapshot(second.path()));
+        for (root, errno) in [
+            (Root(2), Errno::XDEV),
+            (Root(3), Errno::NODEV),
+            (Root(4), Errno::ROFS),
+        ] {
+            let [here, there] = [place("file"), place_in(root, "other")];
+            let new = place_in(root, "new");
+            for how in [Renaming::Replace, Renaming::NoReplace, Renaming::Exchange] {
+                let rename = |from: &Place, to: &Place| {
+                    let (from, to) = (from.clone(), to.clone());
+                    home.refused(Request::Rename { from, to, how }, errno);
+                };
+                rename(&here, &new);
+                rename(&here, &there);
+                rename(&there, &here);
+            }
+            let add = |of: &Place, place: &Place| {
+                let (of, place) = (of.clone(), place.clone());
+                home.refused(Request::AddName { of, place }, errno);
+            };
+            add(&here, &new);
+            add(&there, &place("new"));
+        }
+        assert!(before == (snapshot(&home.root()), snapshot(second.path())));
     }
 }
 

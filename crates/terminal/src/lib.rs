@@ -31,6 +31,7 @@ mod viewer;
 
 pub use error::{InputError, TerminalError};
 pub use history::History;
+pub use modes::RESET;
 pub use pace::{PATIENCE, WINDOW};
 pub use terminal::Terminal;
 pub use types::{Ended, Event, Size, Start};

@@ -8,7 +8,7 @@ use crate::sequences::Token;
 
 /// What makes any terminal forget what was shown in it before: a sequence that it is in the middle of is cancelled,
 /// then everything is reset, then once more by name what some terminals keep over a full reset.
-pub(crate) const RESET: &[u8] = b"\x18\x1bc\x1b[!p\x1b[?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l\
+pub const RESET: &[u8] = b"\x18\x1bc\x1b[!p\x1b[?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l\
 \x1b[?1;5;45;66;1007;2004;2026;2031;2048l\x1b[?7;25h\x1b[4;20l\x1b[<99u\x1b[=0u\x1b[>4m\x1b[0 q\x1b>\
 \x1b(B\x1b)B\x0f\x1b[m\x1b[H\x1b[2J\x1b[3J";
 

@@ -9,12 +9,13 @@ use crate::Result;
 use crate::workspace::Workspace;
 
 /// The crates from the bottom up: each may depend on those of lower levels and on none of its own.
-const LEVELS: [&[&str]; 6] = [
+const LEVELS: [&[&str]; 7] = [
     &["model"],
     &["vault"],
     &["renew", "terminal", "live"],
-    &["launch", "share", "publish", "mount", "connection"],
+    &["launch", "share", "publish", "mount", "connection", "client"],
     &["dashboard", "live_session"],
+    &["live_process"],
     &["cli"],
 ];
 

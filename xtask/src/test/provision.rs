@@ -2,6 +2,7 @@
 
 mod busybox;
 mod python;
+mod suites;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -21,11 +22,12 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 24] = [
+const PROGRAMS: [(&str, &str); 26] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("python3", "python3"),
+    ("git", "git"),
     ("c++", "g++"),
     ("npm", "npm"),
     ("node", "nodejs"),
@@ -40,6 +42,7 @@ const PROGRAMS: [(&str, &str); 24] = [
     ("gnome-keyring-daemon", "gnome-keyring"),
     ("sshd", SSH_SERVER),
     ("ssh", "openssh-client"),
+    ("fusermount3", "fuse3"),
     ("busybox", "busybox"),
     ("setpriv", "util-linux"),
     ("nsenter", "util-linux"),
@@ -65,6 +68,7 @@ pub(crate) struct Provisions {
     python_path: Option<PathBuf>,
     busybox: Option<PathBuf>,
     page_modules: Option<PathBuf>,
+    suites: Option<PathBuf>,
 }
 
 impl Provisions {
@@ -85,6 +89,9 @@ impl Provisions {
         }
         if let Some(reason) = self.missing("real client") {
             command.env("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT_MISSING", reason);
+        }
+        if let Some(suites) = &self.suites {
+            command.env("CLAUDE_ACCOUNTS_TEST_SUITES", suites);
         }
         if let Some(busybox) = &self.busybox {
             command.env("CLAUDE_ACCOUNTS_TEST_BUSYBOX", busybox);
@@ -144,6 +151,7 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
     }
     if tests {
         real_client(workspace, &mut provisions);
+        provisions.suites = Some(suites::provide(workspace, &mut provisions));
         match busybox::provide(workspace) {
             Ok(path) => provisions.busybox = Some(path),
             Err(reason) => {

@@ -169,7 +169,7 @@ pub fn command() -> clap::Command {
 }
 
 fn after_long_help() -> String {
-    let codes = error::explanation(|kind| Some(Kind::meaning(kind)));
+    let codes = error::explanation(|kind| (kind != Kind::Server).then(|| kind.meaning()));
     let variables = environment::explanation(Program::Accounts);
     format!("Exit codes:\n{codes}\nEnvironment:\n{variables}")
 }

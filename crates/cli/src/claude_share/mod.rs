@@ -14,7 +14,9 @@ use crate::program::{self, completions, man, version};
 use context::Context;
 
 mod add_user;
+mod agent;
 mod assign;
+mod client;
 mod context;
 mod init;
 mod keeper;
@@ -61,6 +63,9 @@ enum Command {
     /// Set up and look after a server; for root
     #[command(subcommand, arg_required_else_help = true)]
     Server(ServerCommand),
+    /// Set up servers for live sessions, from the machine where your files are
+    #[command(subcommand, arg_required_else_help = true)]
+    Client(client::ClientCommand),
     /// Short for `server init`
     Init(init::InitArgs),
     /// Short for `server add-user`
@@ -70,6 +75,9 @@ enum Command {
     /// Short for `server sync`
     Sync(sync::SyncArgs),
     Key(key::KeyArgs),
+    /// Be the server's end of live sessions; started by the laptop's over ssh
+    #[command(subcommand, hide = true, arg_required_else_help = true)]
+    Agent(agent::AgentCommand),
     #[command(
         after_help = "For bash: claude-share completions bash > /etc/bash_completion.d/claude-share"
     )]
@@ -93,11 +101,13 @@ enum ServerCommand {
 fn dispatch(command: &Command, context: &Context) -> Result<ExitCode, CliError> {
     let done = match command {
         Command::Server(command) => return dispatch_server(command, context),
+        Command::Client(command) => return client::run(command, context),
         Command::Status(args) => return status::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::AddUser(args) => add_user::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Key(args) => key::run(args, context),
+        Command::Agent(command) => agent::run(command, context),
         Command::Completions(args) => completions::run(args, self::command(), &context.output),
         Command::Man(args) => man::run(args, self::command(), &context.output),
         Command::Version(args) => version::run(args, &self::command(), &context.output),
@@ -165,8 +175,11 @@ fn meaning(kind: Kind) -> Option<&'static str> {
             Some("`status` shows something that needs care; or an unexpected failure")
         }
         Kind::NotFound => Some("no such user, account or key, or nothing set up to do it with"),
-        Kind::Network => Some("the network, the token server, or a keeper that does not answer"),
-        Kind::Input => Some("bad input: a name, a password, a path, a config or users file"),
+        Kind::Network => {
+            Some("the network, the token server, a keeper or a server that does not answer")
+        }
+        Kind::Server => Some("the server of live sessions refuses, or lacks what they need"),
+        Kind::Input => Some("bad input: a name, a server, a key, a path, a config or users file"),
         Kind::Attention | Kind::CannotExecute | Kind::ClientNotFound => None,
         _ => Some(kind.meaning()),
     }

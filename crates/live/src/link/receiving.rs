@@ -37,7 +37,7 @@ impl Receiving {
     }
 
     /// The message that ends with this frame.
-    pub(super) fn take(&mut self, data: Data) -> Result<Option<Bytes>, LinkError> {
+    pub(super) fn take(&mut self, data: &Data) -> Result<Option<Bytes>, LinkError> {
         let last = self.last.get_mut(data.lane);
         if data.number <= *last {
             return Ok(None);
@@ -53,7 +53,9 @@ impl Receiving {
         let unconfirmed_bytes = self.unconfirmed_bytes.get_mut(data.lane);
         *unconfirmed_bytes = unconfirmed_bytes.saturating_add(data.memory());
         if data.is_last && message.is_empty() {
-            return Ok(Some(data.part));
+            // A copy: the part is a piece of what was read at once, and would keep all of that in memory, so that a few bytes
+            // now and then would take far more than they count for.
+            return Ok(Some(Bytes::copy_from_slice(&data.part)));
         }
         message.extend_from_slice(&data.part);
         Ok(data.is_last.then(|| std::mem::take(message).freeze()))

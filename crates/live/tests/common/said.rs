@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use live::RelativePath;
 use live::files::{
-    Access, Allocation, Attributes, Change, Entry, ErrorNumber, Handle, Identity, Kind, Lock,
-    LockKind, NewAttributes, NewTime, Opening, Outcome, Place, Renaming, Reply, Request, Root,
-    Seeking, Setting, Space, Target, Time,
+    Access, Allocation, Attributes, Change, Contents, Entry, ErrorNumber, Handle, Identity, Kind,
+    Listing, Lock, LockKind, NewAttributes, NewTime, Opening, Outcome, Place, Renaming, Reply,
+    Request, Root, Seeking, Setting, Space, Target, Time,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -179,6 +179,8 @@ fn of_places() -> BoxedStrategy<Request> {
         ),
         place().prop_map(Request::OpenDirectory),
         place().prop_map(Request::Space),
+        vec(place(), 0..5).prop_map(Request::ReadTree),
+        vec(place(), 0..5).prop_map(Request::ReadFiles),
     ]
     .boxed()
 }
@@ -270,6 +272,19 @@ fn space() -> impl Strategy<Value = Space> {
     )
 }
 
+fn listing() -> impl Strategy<Value = Listing> {
+    let entry = (bytes(), attributes()).prop_map(|(name, attributes)| Entry { name, attributes });
+    (path(), identity(), vec(entry, 0..5)).prop_map(|(path, identity, entries)| Listing {
+        path,
+        identity,
+        entries,
+    })
+}
+
+fn contents() -> impl Strategy<Value = Contents> {
+    (attributes(), bytes()).prop_map(|(attributes, bytes)| Contents { attributes, bytes })
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     let entry = (bytes(), attributes()).prop_map(|(name, attributes)| Entry { name, attributes });
     prop_oneof![
@@ -284,6 +299,8 @@ fn reply() -> impl Strategy<Value = Reply> {
             .prop_map(|(entries, is_last)| Reply::Entries { entries, is_last }),
         space().prop_map(Reply::Space),
         lock().prop_map(Reply::Lock),
+        vec(listing(), 0..4).prop_map(Reply::Tree),
+        vec(option::of(contents()), 0..4).prop_map(Reply::Files),
     ]
 }
 

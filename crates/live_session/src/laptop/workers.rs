@@ -1,11 +1,12 @@
 //! The threads that do what the server asks of files.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 
 use connection::Connection;
-use live::files::Request;
+use live::files::{Place, Request, Target};
 use live::message::{Message as _, ToServer};
 use publish::Service;
 use tokio::runtime::Handle;
@@ -13,16 +14,102 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// How many requests are done at once.
 const WORKERS: usize = 8;
-/// How many have come and are not answered; while there are as many, no more are taken from the connection, so that whoever
-/// asks without end has this laptop keep no more than that.
+/// How many the threads have, or have done without the answer being on its way.
 pub(super) const UNDER_WAY: usize = 64;
+/// How many more may have come, and how much those take, in bytes. While it is as much, nothing more is taken from the
+/// connection, so that whoever asks without end has this laptop keep no more than that. It is a lot, so that what programs
+/// output does not wait behind files.
+const MOST_WAITING: usize = 4096;
+const MOST_BYTES_WAITING: usize = 16 << 20;
 
 /// What is to be done.
-pub(super) struct Work {
-    pub(super) number: u64,
-    pub(super) request: Request,
+struct Work {
+    number: u64,
+    request: Request,
     /// Held until the answer is on its way.
-    pub(super) place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
+}
+
+/// What has come and has no place yet.
+#[derive(Default)]
+pub(super) struct Waiting {
+    requests: VecDeque<(u64, Request)>,
+    /// What they take beside their numbers.
+    bytes: usize,
+}
+
+impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.requests.len() >= MOST_WAITING || self.bytes >= MOST_BYTES_WAITING
+    }
+
+    pub(super) fn add(&mut self, number: u64, request: Request) {
+        self.bytes += size(&request);
+        self.requests.push_back((number, request));
+    }
+
+    /// Gives the first to a thread.
+    pub(super) fn give(&mut self, place: OwnedSemaphorePermit, workers: &Workers) {
+        if let Some((number, request)) = self.requests.pop_front() {
+            self.bytes -= size(&request);
+            workers.give(Work {
+                number,
+                request,
+                place,
+            });
+        }
+    }
+}
+
+/// What it takes beside its numbers, in bytes. The match has no wildcard: what a new request has must count, too.
+fn size(request: &Request) -> usize {
+    use Request as R;
+    let of = |place: &Place| size_of::<Place>() + place.path.as_bytes().len();
+    let of_target = |target: &Target| match target {
+        Target::Place(place) => of(place),
+        Target::Handle(_) => 0,
+    };
+    match request {
+        R::Attributes(target) | R::SetAttributes(target, _) | R::ExtendedAttributes(target) => {
+            of_target(target)
+        }
+        R::ReadLink(place)
+        | R::MakeDirectory { place, .. }
+        | R::MakeNode { place, .. }
+        | R::Remove(place)
+        | R::RemoveDirectory(place)
+        | R::Open(place, _)
+        | R::Create { place, .. }
+        | R::OpenDirectory(place)
+        | R::Space(place) => of(place),
+        R::AddName { of: one, place } => of(one) + of(place),
+        R::Rename { from, to, .. } => of(from) + of(to),
+        R::MakeLink { place, target } => of(place) + target.len(),
+        R::ExtendedAttribute { target, name } | R::RemoveExtendedAttribute { target, name } => {
+            of_target(target) + name.len()
+        }
+        R::SetExtendedAttribute {
+            target,
+            name,
+            value,
+            ..
+        } => of_target(target) + name.len() + value.len(),
+        R::ReadTree(places) | R::ReadFiles(places) => places.iter().map(of).sum(),
+        R::Write { bytes, .. } => bytes.len(),
+        R::ReadDirectory { .. }
+        | R::Read { .. }
+        | R::Sync { .. }
+        | R::Close(_)
+        | R::Allocate { .. }
+        | R::Seek { .. }
+        | R::Copy { .. }
+        | R::TestLock(..)
+        | R::SetLock(..) => 0,
+    }
 }
 
 /// See the head of this file. The threads end with this.
@@ -72,7 +159,7 @@ impl Workers {
         Ok(Self { work })
     }
 
-    pub(super) fn give(&self, work: Work) {
+    fn give(&self, work: Work) {
         // Fails for nothing: the threads live as long as this.
         drop(self.work.send(work));
     }

@@ -1,10 +1,9 @@
 //! What is mounted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,13 +12,17 @@ use live::control::{Failure, Wanted};
 use live::files::{Change, Root};
 use mount::{Files, Mounted, Options};
 
+use super::points;
+pub(super) use crate::failure;
+
 /// The longest name of a mount point, in bytes: `NAME_MAX`.
 const LONGEST_NAME: usize = 255;
-/// Of a mount point without its mount: nothing lands there when the mount is lost. Root's processes are not kept out.
-const BARE: u32 = 0o500;
 
 /// See the head of this file.
 pub(super) struct Mounts {
+    /// Where the main directory is mounted.
+    main: PathBuf,
+    /// In what all others are.
     directory: PathBuf,
     files: Arc<dyn Files>,
     state: Mutex<State>,
@@ -41,8 +44,9 @@ struct Mount {
 }
 
 impl Mounts {
-    pub(super) fn new(directory: PathBuf, files: Arc<dyn Files>) -> Self {
+    pub(super) fn new(main: PathBuf, directory: PathBuf, files: Arc<dyn Files>) -> Self {
         Self {
+            main,
             directory,
             files,
             state: Mutex::default(),
@@ -58,7 +62,10 @@ impl Mounts {
         if !is_name(&wanted.name) {
             return Err(failure("the name of a mount point is none", ""));
         }
-        let point = self.directory.join(&wanted.name);
+        let point = match wanted.is_main {
+            true => self.main.clone(),
+            false => self.directory.join(&wanted.name),
+        };
         let told = |error: io::Error| {
             let message = format!("cannot mount at {}: {error}", point.display());
             failure(
@@ -66,7 +73,7 @@ impl Mounts {
                 "Is FUSE there? Debian and Ubuntu: apt install fuse3",
             )
         };
-        DirBuilder::new().mode(BARE).create(&point).map_err(told)?;
+        let bare = points::make(&point)?;
         let options = Options {
             name: wanted.name.clone(),
             user: wanted.user,
@@ -79,6 +86,7 @@ impl Mounts {
             drop(fs::remove_dir(&point));
             told(error)
         })?;
+        bare.close().map_err(told)?;
         let place = as_bytes(&point);
         self.keep(
             wanted.root,
@@ -88,6 +96,12 @@ impl Mounts {
             },
         );
         Ok(place)
+    }
+
+    /// Where a directory is mounted, if it is.
+    pub(super) fn point(&self, root: Root) -> Option<PathBuf> {
+        let state = self.state();
+        state.mounted.get(&root).map(|mount| mount.point.clone())
     }
 
     fn keep(&self, root: Root, mount: Mount) {
@@ -105,12 +119,16 @@ impl Mounts {
         drop(unused);
     }
 
+    /// What was written through it is the laptop's when this returns, if that is there. Waits for it otherwise.
     pub(super) fn unmount(&self, root: Root) {
         let mount = {
             let mut state = self.state();
             state.watched.remove(&root);
             state.mounted.remove(&root)
         };
+        if let Some(mount) = &mount {
+            mount.flush();
+        }
         drop(mount);
     }
 
@@ -146,6 +164,14 @@ impl Mounts {
 }
 
 impl Mount {
+    /// Has the kernel write what programs have written to memory that they had mapped.
+    fn flush(&self) {
+        // Fails where the laptop does: then there is nobody to have it.
+        if let Ok(directory) = File::open(&self.point) {
+            rustix::fs::syncfs(directory).ok();
+        }
+    }
+
     fn changed(&self, changes: &[Change]) {
         if let Some(mounted) = &self.mounted {
             mounted.changed(changes);
@@ -164,11 +190,4 @@ impl Drop for Mount {
 fn is_name(name: &str) -> bool {
     let is_elsewhere = matches!(name, "" | "." | "..") || name.contains(['/', '\0']);
     !is_elsewhere && name.len() <= LONGEST_NAME
-}
-
-fn failure(message: &str, hint: &str) -> Failure {
-    Failure {
-        message: message.to_owned(),
-        hint: hint.to_owned(),
-    }
 }

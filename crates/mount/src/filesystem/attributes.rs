@@ -66,6 +66,9 @@ pub(super) fn set(
         Ok(new) => new,
         Err(error) => return reply.error(to_kernel(error)),
     };
+    if let Some((attributes, lifetime)) = as_it_is(shared, node, &new) {
+        return reply.attr(&lifetime, &shown(node, &attributes, shared.owners));
+    }
     if new.size.is_none() {
         let make = move |target| Request::SetAttributes(target, new);
         return shared.ask_node(
@@ -74,6 +77,7 @@ pub(super) fn set(
             through,
             make,
             move |shared, asked, outcome| {
+                shared.table().forget_ahead(node);
                 give(shared, node, asked, outcome, reply);
             },
         );
@@ -86,8 +90,21 @@ pub(super) fn set(
         ))
     };
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
+        shared.table().forget_ahead(node);
         give(shared, node, asked, outcome, reply);
     });
+}
+
+/// As it is, if that is as it is to be. Only where nothing else comes of setting it: bits that lend an identity go when
+/// an owner is set.
+fn as_it_is(shared: &Shared, node: NodeId, new: &NewAttributes) -> Option<(Attributes, Duration)> {
+    let (attributes, lifetime) = current(shared, node)?;
+    let without = NewAttributes {
+        permissions: new.permissions.filter(|new| *new != attributes.permissions),
+        ..*new
+    };
+    let is_so = without == NewAttributes::default() && attributes.permissions & 0o6000 == 0;
+    is_so.then_some((attributes, lifetime))
 }
 
 /// What the laptop is to be asked for. Only its own user's files are the server's, and nothing is given away.

@@ -3,18 +3,18 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use fuser::{ReplyData, ReplyEmpty, ReplyLseek, ReplyWrite};
 use live::files::{Allocation, LARGEST_TRANSFER, Reply, Request, Seeking};
 use rustix::fs::FallocateFlags;
 
+use super::ahead::{self, Attempt};
 use super::names::give;
-use crate::changes::Invalidation;
+use super::streams::{self, Reading};
 use crate::errors::{self, to_kernel};
 use crate::nodes::NodeId;
 use crate::opened::OpenId;
 use crate::pending::Waiter;
-use crate::shared::{Shared, bytes, count, done};
+use crate::shared::{Shared, count, done};
 
 /// The most that is copied by one request, so that nobody waits long for its answer.
 const LARGEST_COPY: u64 = 64 << 20;
@@ -22,63 +22,43 @@ const LARGEST_COPY: u64 = 64 << 20;
 pub(super) fn read(
     shared: &Arc<Shared>,
     waiter: Waiter,
-    node: NodeId,
-    id: OpenId,
+    (node, id): (NodeId, OpenId),
     offset: u64,
     size: u32,
     reply: ReplyData,
 ) {
-    shared.with_handle(waiter, id, move |shared, handle| {
-        let handle = match handle {
-            Ok(handle) => handle,
-            Err(error) => return reply.error(to_kernel(error)),
-        };
-        let asked = shared.table().nodes.now();
-        let request = Request::Read {
-            handle,
-            offset,
-            length: size.min(LARGEST_TRANSFER),
-        };
-        shared.ask(waiter, request, move |shared, outcome| {
-            match bytes(outcome) {
-                // The kernel takes no more than it asked for.
-                Ok(bytes) => reply.data(bytes.get(..size as usize).unwrap_or(&bytes)),
-                Err(error) => reply.error(to_kernel(error)),
-            }
-            if shared.table().nodes.is_stale(node, asked) {
-                shared.invalidator.add([Invalidation::Node(node)]);
-            }
-        });
-    });
+    ahead::read(
+        shared,
+        waiter,
+        (node, id),
+        offset,
+        size,
+        reply,
+        Attempt::default(),
+    );
 }
 
-pub(super) fn write(
+/// Reads what was not read with others.
+pub(super) fn read_now(
     shared: &Arc<Shared>,
     waiter: Waiter,
-    node: NodeId,
-    id: OpenId,
+    (node, id): (NodeId, OpenId),
     offset: u64,
-    data: &[u8],
-    reply: ReplyWrite,
+    size: u32,
+    reply: ReplyData,
 ) {
-    let (bytes, length) = (Bytes::copy_from_slice(data), data.len());
-    shared.with_handle(waiter, id, move |shared, handle| {
-        let request = match handle {
-            Ok(handle) => Request::Write {
+    shared.with_handle(waiter, id, move |shared, handle| match handle {
+        Ok(handle) => {
+            let range = offset..offset.saturating_add(size.min(LARGEST_TRANSFER).into());
+            let reading = Reading {
+                node,
+                id,
                 handle,
-                offset,
-                bytes,
-            },
-            Err(error) => return reply.error(to_kernel(error)),
-        };
-        shared.ask(waiter, request, move |shared, outcome| {
-            // What was asked of it meanwhile may be of before.
-            shared.table().nodes.touched(node);
-            match count(outcome) {
-                Ok(count) => reply.written(count.min(u32::try_from(length).unwrap_or(u32::MAX))),
-                Err(error) => reply.error(to_kernel(error)),
-            }
-        });
+                range,
+            };
+            streams::read(shared, waiter, reading, reply);
+        }
+        Err(error) => reply.error(to_kernel(error)),
     });
 }
 
@@ -125,7 +105,7 @@ pub(super) fn allocate(
             Err(error) => return reply.error(to_kernel(error)),
         };
         shared.ask(waiter, request, move |shared, outcome| {
-            shared.table().nodes.touched(node);
+            shared.table().touched(node);
             give(done(outcome), reply);
         });
     });
@@ -205,7 +185,7 @@ pub(super) fn copy(
                 length,
             };
             shared.ask(waiter, request, move |shared, outcome| {
-                shared.table().nodes.touched(to_node);
+                shared.table().touched(to_node);
                 match count(outcome) {
                     Ok(count) => reply.written(count),
                     Err(error) => reply.error(to_kernel(error)),

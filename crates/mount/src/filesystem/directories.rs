@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use fuser::{FileAttr, FileType, INodeNo, ReplyDirectory, ReplyDirectoryPlus};
 use live::RelativePath;
-use live::files::{Entry, ErrorNumber, Outcome, Reply, Request};
+use live::files::{Attributes, Entry, ErrorNumber, Outcome, Reply, Request};
 
 use super::GENERATION;
+use super::ahead::{self, Attempt};
+use crate::ahead::{Aim, Flight};
 use crate::attributes::{Owners, file_type, none_shown, shown};
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
@@ -68,7 +70,7 @@ pub(super) fn list(
     let is_there = listing.is_complete || offset < DOTS + listing.entries.len() as u64;
     if !is_there {
         drop(table);
-        return read_on(shared, waiter, id, offset, reply);
+        return read_ahead(shared, waiter, id, offset, reply, Attempt::default());
     }
     // Taken out, so that the rest of the table can be used.
     let listing = std::mem::take(listing);
@@ -92,8 +94,29 @@ pub(super) fn list(
 }
 
 impl Listing {
-    fn has_begun(&self) -> bool {
+    pub(super) fn has_begun(&self) -> bool {
         !self.entries.is_empty() || self.is_complete
+    }
+}
+
+/// Takes a whole directory that was read ahead, or is on its way; otherwise as [`read_on`].
+fn read_ahead(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    id: OpenId,
+    offset: u64,
+    reply: Listed,
+    attempt: Attempt,
+) {
+    match ahead::list(shared, id, attempt) {
+        ahead::Next::Here(()) => list(shared, waiter, id, offset, reply),
+        ahead::Next::Coming(flight, attempt) => {
+            ahead::wait(shared, waiter, flight, move |shared, came| match came {
+                Ok(()) => read_ahead(shared, waiter, id, offset, reply, attempt),
+                Err(error) => reply.error(error),
+            });
+        }
+        ahead::Next::Ask => read_on(shared, waiter, id, offset, reply),
     }
 }
 
@@ -106,6 +129,8 @@ fn read_on(shared: &Arc<Shared>, waiter: Waiter, id: OpenId, offset: u64, reply:
         };
         let mut table = shared.table();
         let asked = table.nodes.now();
+        // If it is the whole directory, it is kept for those who look its names up.
+        let flight = table.ahead.start(Aim::Trees(Vec::new()), asked);
         let restart = table
             .opened
             .get_mut(id)
@@ -114,7 +139,7 @@ fn read_on(shared: &Arc<Shared>, waiter: Waiter, id: OpenId, offset: u64, reply:
         shared.ask(
             waiter,
             Request::ReadDirectory { handle, restart },
-            move |shared, outcome| match append(shared, id, asked, outcome) {
+            move |shared, outcome| match append(shared, id, asked, flight, outcome) {
                 Ok(()) => list(shared, waiter, id, offset, reply),
                 Err(error) => reply.error(error),
             },
@@ -122,11 +147,23 @@ fn read_on(shared: &Arc<Shared>, waiter: Waiter, id: OpenId, offset: u64, reply:
     });
 }
 
-fn append(shared: &Shared, id: OpenId, asked: Epoch, outcome: Outcome) -> Result<(), ErrorNumber> {
+fn append(
+    shared: &Shared,
+    id: OpenId,
+    asked: Epoch,
+    flight: Flight,
+    outcome: Outcome,
+) -> Result<(), ErrorNumber> {
+    let mut table = shared.table();
+    let whole = outcome
+        .as_ref()
+        .ok()
+        .and_then(|reply| whole(&table, id, reply));
+    // Nobody waits for it.
+    drop(table.ahead.trees_came(flight, whole.into_iter().collect()));
     let Reply::Entries { entries, is_last } = outcome? else {
         return Err(errors::INPUT_OUTPUT);
     };
-    let mut table = shared.table();
     let listing = &mut table.opened.get_mut(id).ok_or(errors::NOT_OPEN)?.listing;
     // Nothing, and still not the end, would be asked for for ever.
     listing.is_complete = is_last || entries.is_empty();
@@ -137,6 +174,26 @@ fn append(shared: &Shared, id: OpenId, asked: Epoch, outcome: Outcome) -> Result
             .map(|entry| (entry, asked)),
     );
     Ok(())
+}
+
+/// The directory, if that is all of it.
+fn whole(table: &Table, id: OpenId, reply: &Reply) -> Option<live::files::Listing> {
+    let Reply::Entries {
+        entries,
+        is_last: true,
+    } = reply
+    else {
+        return None;
+    };
+    let open = table.opened.get(id)?;
+    if open.listing.has_begun() || !table.is_watched {
+        return None;
+    }
+    Some(live::files::Listing {
+        path: table.nodes.path(open.node)?,
+        identity: table.nodes.identity(open.node)?,
+        entries: entries.clone(),
+    })
 }
 
 /// The kernel would take the whole directory for broken.
@@ -182,8 +239,14 @@ fn fill(
             }
             Listed::Entries(reply) => {
                 let found = table.nodes.found(node, name, &entry.attributes, *asked);
-                let lifetime = table.lifetime(found.is_fresh);
-                let shown = shown(found.id, &entry.attributes, owners);
+                // The kernel knows better how long a file is that is being written.
+                let end = table.writing.end(found.id);
+                let lifetime = table.lifetime(found.is_fresh && end.is_none());
+                let attributes = Attributes {
+                    size: entry.attributes.size.max(end.unwrap_or_default()),
+                    ..entry.attributes
+                };
+                let shown = shown(found.id, &attributes, owners);
                 let is_full = reply.add(
                     INodeNo(found.id.0),
                     next,

@@ -148,7 +148,7 @@ where
         None,
         make,
         move |shared, _, outcome: Outcome| {
-            shared.table().nodes.touched(node);
+            shared.table().touched(node);
             give(done(outcome), reply);
         },
     );

@@ -1,6 +1,7 @@
 //! The kernel's requests, one module for each subject. Nothing here waits: what the laptop has to be asked for is
 //! answered when its answer comes, on whatever thread that is.
 
+mod ahead;
 mod attributes;
 mod contents;
 mod directories;
@@ -8,6 +9,8 @@ mod extended_attributes;
 mod locks;
 mod names;
 mod opening;
+mod streams;
+mod writing;
 
 use std::ffi::OsStr;
 use std::io;
@@ -15,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, FileHandle, Filesystem, Generation, INodeNo, InitFlags,
     KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
@@ -23,6 +27,7 @@ use fuser::{
 };
 use live::files::LARGEST_TRANSFER;
 
+use crate::errors::to_kernel;
 use crate::nodes::NodeId;
 use crate::opened::OpenId;
 use crate::pending::Waiter;
@@ -78,7 +83,11 @@ impl Filesystem for LaptopFiles {
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        names::look_up(&self.0, waiter(request), node(parent), name, reply);
+        let (waiter, parent, name) = (waiter(request), node(parent), name.to_owned());
+        let child = self.0.table().nodes.child(parent, &name);
+        writing::after(&self.0, waiter, child, reply, move |shared, reply| {
+            names::look_up(shared, waiter, parent, &name, reply);
+        });
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
@@ -92,13 +101,10 @@ impl Filesystem for LaptopFiles {
         handle: Option<FileHandle>,
         reply: ReplyAttr,
     ) {
-        attributes::get(
-            &self.0,
-            waiter(request),
-            node(ino),
-            handle.map(open_id),
-            reply,
-        );
+        let (waiter, node) = (waiter(request), node(ino));
+        writing::after(&self.0, waiter, Some(node), reply, move |shared, reply| {
+            attributes::get(shared, waiter, node, handle.map(open_id), reply);
+        });
     }
 
     fn setattr(
@@ -127,14 +133,10 @@ impl Filesystem for LaptopFiles {
             accessed,
             modified,
         };
-        attributes::set(
-            &self.0,
-            waiter(request),
-            node(ino),
-            handle.map(open_id),
-            wanted,
-            reply,
-        );
+        let (waiter, node) = (waiter(request), node(ino));
+        writing::after(&self.0, waiter, Some(node), reply, move |shared, reply| {
+            attributes::set(shared, waiter, node, handle.map(open_id), wanted, reply);
+        });
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -207,18 +209,23 @@ impl Filesystem for LaptopFiles {
         name: &OsStr,
         reply: ReplyEntry,
     ) {
-        names::add_name(
+        let (waiter, parent, name) = (waiter(request), node(parent), name.to_owned());
+        writing::after(
             &self.0,
-            waiter(request),
-            node(ino),
-            node(parent),
-            name,
+            waiter,
+            Some(node(ino)),
             reply,
+            move |shared, reply| {
+                names::add_name(shared, waiter, node(ino), parent, &name, reply);
+            },
         );
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        opening::open(&self.0, waiter(request), node(ino), flags.0, reply);
+        let (waiter, node) = (waiter(request), node(ino));
+        writing::after(&self.0, waiter, Some(node), reply, move |shared, reply| {
+            opening::open(shared, waiter, node, flags.0, reply);
+        });
     }
 
     fn create(
@@ -244,26 +251,45 @@ impl Filesystem for LaptopFiles {
 
     fn release(
         &self,
-        _request: &Request,
-        _ino: INodeNo,
+        request: &Request,
+        ino: INodeNo,
         handle: FileHandle,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        opening::release(&self.0, open_id(handle), reply);
+        let node = Some(node(ino));
+        writing::after(
+            &self.0,
+            waiter(request),
+            node,
+            reply,
+            move |shared, reply| {
+                opening::release(shared, open_id(handle), reply);
+            },
+        );
     }
 
     fn flush(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        locks::give_back(&self.0, waiter(request), open_id(handle), owner.0, reply);
+        let (waiter, id) = (waiter(request), open_id(handle));
+        writing::after(
+            &self.0,
+            waiter,
+            Some(node(ino)),
+            reply,
+            move |shared, reply| match writing::take_error(shared, id) {
+                Some(error) => reply.error(to_kernel(error)),
+                None => locks::give_back(shared, waiter, id, owner.0, reply),
+            },
+        );
     }
 
     fn read(
@@ -277,15 +303,10 @@ impl Filesystem for LaptopFiles {
         _owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        contents::read(
-            &self.0,
-            waiter(request),
-            node(ino),
-            open_id(handle),
-            offset,
-            size,
-            reply,
-        );
+        let (waiter, node) = (waiter(request), node(ino));
+        writing::after(&self.0, waiter, Some(node), reply, move |shared, reply| {
+            contents::read(shared, waiter, (node, open_id(handle)), offset, size, reply);
+        });
     }
 
     fn write(
@@ -295,18 +316,17 @@ impl Filesystem for LaptopFiles {
         handle: FileHandle,
         offset: u64,
         data: &[u8],
-        _write_flags: WriteFlags,
+        write_flags: WriteFlags,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        contents::write(
+        writing::write(
             &self.0,
             waiter(request),
-            node(ino),
-            open_id(handle),
-            offset,
-            data,
+            (node(ino), open_id(handle)),
+            (offset, Bytes::copy_from_slice(data)),
+            write_flags.contains(WriteFlags::FUSE_WRITE_CACHE),
             reply,
         );
     }
@@ -314,12 +334,22 @@ impl Filesystem for LaptopFiles {
     fn fsync(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         data_only: bool,
         reply: ReplyEmpty,
     ) {
-        contents::sync(&self.0, waiter(request), open_id(handle), data_only, reply);
+        let (waiter, id) = (waiter(request), open_id(handle));
+        writing::after(
+            &self.0,
+            waiter,
+            Some(node(ino)),
+            reply,
+            move |shared, reply| match writing::take_error(shared, id) {
+                Some(error) => reply.error(to_kernel(error)),
+                None => contents::sync(shared, waiter, id, data_only, reply),
+            },
+        );
     }
 
     fn fallocate(
@@ -332,40 +362,38 @@ impl Filesystem for LaptopFiles {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        contents::allocate(
-            &self.0,
-            waiter(request),
-            node(ino),
-            open_id(handle),
-            offset..offset.saturating_add(length),
-            mode,
-            reply,
-        );
+        let (waiter, node, id) = (waiter(request), node(ino), open_id(handle));
+        let range = offset..offset.saturating_add(length);
+        writing::after(&self.0, waiter, Some(node), reply, move |shared, reply| {
+            contents::allocate(shared, waiter, node, id, range, mode, reply);
+        });
     }
 
     fn lseek(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         offset: i64,
         whence: i32,
         reply: ReplyLseek,
     ) {
-        contents::seek(
+        let (waiter, id) = (waiter(request), open_id(handle));
+        writing::after(
             &self.0,
-            waiter(request),
-            open_id(handle),
-            offset,
-            whence,
+            waiter,
+            Some(node(ino)),
             reply,
+            move |shared, reply| {
+                contents::seek(shared, waiter, id, offset, whence, reply);
+            },
         );
     }
 
     fn copy_file_range(
         &self,
         request: &Request,
-        _ino_in: INodeNo,
+        ino_in: INodeNo,
         handle_in: FileHandle,
         offset_in: u64,
         ino_out: INodeNo,
@@ -377,14 +405,17 @@ impl Filesystem for LaptopFiles {
     ) {
         let from = (open_id(handle_in), offset_in);
         let to = (open_id(handle_out), offset_out);
-        contents::copy(
+        let (waiter, source, target) = (waiter(request), node(ino_in), node(ino_out));
+        writing::after(
             &self.0,
-            waiter(request),
-            from,
-            node(ino_out),
-            to,
-            length,
+            waiter,
+            Some(source),
             reply,
+            move |shared, reply| {
+                writing::after(shared, waiter, Some(target), reply, move |shared, reply| {
+                    contents::copy(shared, waiter, from, target, to, length, reply);
+                });
+            },
         );
     }
 
@@ -506,7 +537,7 @@ impl Filesystem for LaptopFiles {
     fn setlk(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         owner: LockOwner,
         start: u64,
@@ -517,13 +548,16 @@ impl Filesystem for LaptopFiles {
         reply: ReplyEmpty,
     ) {
         let lock = locks::wanted(owner.0, start..=end, kind);
-        locks::set(
+        let (waiter, id) = (waiter(request), open_id(handle));
+        // Whoever has the lock next is to find what was written.
+        writing::after(
             &self.0,
-            waiter(request),
-            open_id(handle),
-            lock,
-            sleep,
+            waiter,
+            Some(node(ino)),
             reply,
+            move |shared, reply| {
+                locks::set(shared, waiter, id, lock, sleep, reply);
+            },
         );
     }
 }

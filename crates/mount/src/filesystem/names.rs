@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fuser::{RenameFlags, ReplyData, ReplyEmpty, ReplyEntry};
-use live::files::{Attributes, ErrorNumber, Kind, Outcome, Place, Renaming, Request};
+use live::files::{
+    Attributes, ErrorNumber, Kind, Listing, Outcome, Place, Renaming, Reply, Request,
+};
 
-use super::GENERATION;
+use super::{GENERATION, ahead};
+use crate::ahead::{Aim, Flight};
 use crate::attributes::{none_shown, shown};
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
@@ -60,6 +63,13 @@ pub(super) fn look_up(
     reply: ReplyEntry,
 ) {
     let name = Name::new(parent, name);
+    match ahead::find(shared, name.parent, &name.name) {
+        Some((asked, Some(attributes))) => {
+            return give_entry(shared, name, asked, Ok(attributes), reply);
+        }
+        Some((asked, None)) => return give_none(shared, &name, asked, reply),
+        None => {}
+    }
     let asked_name = name.clone();
     let make = move |table: &Table, guess| {
         Ok(Request::Attributes(live::files::Target::Place(
@@ -124,11 +134,48 @@ where
 {
     let asked_name = name.clone();
     let make = move |table: &Table, guess| request(table, asked_name.place(table, guess)?);
+    let flight = {
+        let mut table = shared.table();
+        let asked = table.nodes.now();
+        table.ahead.start(Aim::Trees(Vec::new()), asked)
+    };
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
         // A new name makes its directory another.
-        shared.table().nodes.touched(name.parent);
+        let mut table = shared.table();
+        let empty = empty_directory(&mut table, &name, flight, &outcome);
+        table.touched(name.parent);
+        table.forget_name_ahead(name.parent, &name.name);
+        if let Some(listing) = empty.filter(|_| table.is_watched) {
+            let now = table.nodes.now();
+            table.ahead.keep_own(listing, now);
+        }
+        drop(table);
         give_entry(shared, name, asked, attributes(outcome), reply);
     });
+}
+
+/// A directory that was just made has nothing in it: who fills it need not ask whether each name is there.
+fn empty_directory(
+    table: &mut Table,
+    name: &Name,
+    flight: Flight,
+    outcome: &Outcome,
+) -> Option<Listing> {
+    let directory = table.nodes.path(name.parent).unwrap_or_default();
+    let path = directory.join(&name.name).unwrap_or_default();
+    let is_empty = table.ahead.is_still_empty(flight, &path);
+    match outcome {
+        Ok(Reply::Attributes(attributes))
+            if is_empty && attributes.kind == Kind::Directory && !path.is_root() =>
+        {
+            Some(Listing {
+                path,
+                identity: attributes.identity,
+                entries: Vec::new(),
+            })
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn make_directory(
@@ -200,6 +247,8 @@ pub(super) fn add_name(
         let of = table.nodes.place(node, 0).ok_or(errors::NOT_FOUND)?;
         Ok(Request::AddName { of, place })
     };
+    // What it has more of, a link, is told with its new name; where else it is, it is forgotten when that is there.
+    shared.table().forget_ahead(node);
     make(shared, waiter, Name::new(parent, name), request, reply);
 }
 
@@ -247,7 +296,8 @@ pub(super) fn remove(
                 child
                     .into_iter()
                     .chain([name.parent])
-                    .for_each(|node| table.nodes.touched(node));
+                    .for_each(|node| table.touched(node));
+                table.forget_name_ahead(name.parent, &name.name);
                 table.nodes.unlinked(name.parent, &name.name, asked)
             };
             give(outcome, reply);
@@ -308,12 +358,16 @@ fn renamed(
     let outcome = done(outcome);
     let [from, to] = names;
     let is_fresh = outcome.is_err() || {
-        let nodes = &mut shared.table().nodes;
+        let mut table = shared.table();
         let parents = [from.parent, to.parent];
         were.into_iter()
             .flatten()
             .chain(parents)
-            .for_each(|node| nodes.touched(node));
+            .for_each(|node| table.touched(node));
+        for name in [&from, &to] {
+            table.forget_name_ahead(name.parent, &name.name);
+        }
+        let nodes = &mut table.nodes;
         match how {
             Renaming::Exchange => nodes.exchanged([from.pair(), to.pair()], were, asked),
             Renaming::Replace | Renaming::NoReplace => {

@@ -52,6 +52,9 @@ pub(super) fn open(
             Ok((handle, attributes)) => {
                 let is_same = shared.observed_unseen(node, &attributes, asked) == Observed::Same;
                 let mut table = shared.table();
+                if opening.truncate {
+                    table.forget_ahead(node);
+                }
                 let flags = if is_same && table.is_watched {
                     FopenFlags::FOPEN_KEEP_CACHE
                 } else {
@@ -149,7 +152,8 @@ fn created(
         Err(error) => return reply.error(to_kernel(error)),
     };
     let mut table = shared.table();
-    table.nodes.touched(parent);
+    table.touched(parent);
+    table.forget_name_ahead(parent, name);
     let found = table.nodes.found(parent, name, &attributes, asked);
     let id = insert(
         &mut table,

@@ -168,6 +168,18 @@ impl Nodes {
         self.nodes.get(&id).is_none_or(|node| node.changed > asked)
     }
 
+    /// Whether it has changed since then, from wherever.
+    pub(crate) fn has_changed(&self, id: NodeId, since: Epoch) -> bool {
+        self.nodes
+            .get(&id)
+            .is_none_or(|node| node.last_change() > since)
+    }
+
+    /// Which file it is; `None` for the published directory until it is found out.
+    pub(crate) fn identity(&self, id: NodeId) -> Option<Identity> {
+        self.nodes.get(&id)?.identity
+    }
+
     /// Takes down attributes of it that were asked for at `asked`.
     pub(crate) fn observe(
         &mut self,

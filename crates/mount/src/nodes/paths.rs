@@ -46,6 +46,17 @@ impl Nodes {
             .ok()
     }
 
+    /// Everywhere that it is, or may be.
+    pub(crate) fn paths(&self, id: NodeId) -> Vec<RelativePath> {
+        let Some(node) = self.nodes.get(&id) else {
+            return Vec::new();
+        };
+        let names = node.names.iter().chain(&node.former);
+        let paths =
+            names.filter_map(|(parent, name)| self.directory_path(*parent)?.join(name).ok());
+        paths.chain((id == ROOT).then(RelativePath::root)).collect()
+    }
+
     /// Where it may be otherwise: by its other names, or by one that it, or a directory on the way, has had.
     fn other_paths(&self, id: NodeId) -> Vec<RelativePath> {
         let Some(node) = self.nodes.get(&id) else {

@@ -15,11 +15,11 @@ use super::{Service, Tree};
 use crate::attributes::attributes;
 
 /// What is read from the system at once. All of it is answered, so that the position need not be kept anywhere else.
-const BUFFER: usize = 8 << 10;
+pub(super) const BUFFER: usize = 8 << 10;
 /// The most that is answered for one buffer: an entry takes at least 24 bytes there, and becomes about `ENTRY` ones.
 const LARGEST_STEP: usize = BUFFER / 24 * ENTRY;
 /// About how long an entry is besides its name.
-const ENTRY: usize = 120;
+pub(super) const ENTRY: usize = 120;
 
 impl Service {
     pub(super) fn open_directory(&self, place: &Place) -> Result<Reply, Errno> {
@@ -70,7 +70,7 @@ impl Service {
 }
 
 /// How a directory's files are looked at.
-struct Look<'file> {
+pub(super) struct Look<'file> {
     tree: &'file Arc<Tree>,
     directory: BorrowedFd<'file>,
     /// Names may lead to mounts of this product, which are not to be asked.
@@ -78,7 +78,7 @@ struct Look<'file> {
 }
 
 impl<'file> Look<'file> {
-    fn new(tree: &'file Arc<Tree>, directory: BorrowedFd<'file>) -> Result<Self, Errno> {
+    pub(super) fn new(tree: &'file Arc<Tree>, directory: BorrowedFd<'file>) -> Result<Self, Errno> {
         let is_careful = tree.published.may_have_own_mounts()?;
         Ok(Self {
             tree,
@@ -87,7 +87,7 @@ impl<'file> Look<'file> {
         })
     }
 
-    fn at(&self, name: &[u8]) -> Result<Option<Attributes>, Errno> {
+    pub(super) fn at(&self, name: &[u8]) -> Result<Option<Attributes>, Errno> {
         if matches!(name, b"." | b"..") || name.len() > 255 {
             return Ok(None);
         }

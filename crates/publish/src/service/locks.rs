@@ -24,6 +24,11 @@ use crate::attributes::identity;
 /// How many ranges one owner may have locked in one file: each takes memory of the laptop's kernel. Twice as many where
 /// giving back a part makes two of one.
 const LARGEST_COUNT: usize = 4096;
+/// How many ranges an owner may lock for each of its permits, so that all owners together have no more than that many times
+/// [`super::Limits::open`]. Twice as many, as above.
+const RANGES_OF_PERMIT: usize = 16;
+/// How many ranges one lock adds at most: it is one itself, and lies within one that becomes two.
+const MOST_ADDED: usize = 2;
 /// Where a file's end is, wherever that is.
 const END: u64 = i64::MAX as u64;
 
@@ -38,7 +43,7 @@ struct LockedFile {
     owners: Arc<Mutex<Owners>>,
 }
 
-/// Who has locks in one file of one tree. Each has a permit: there are never more than [`super::Limits::open`].
+/// Who has locks in one file of one tree. Each has permits: there are never more owners than [`super::Limits::open`].
 type Owners = HashMap<u64, Owner>;
 
 /// One who has locks there. They are given back when this is dropped.
@@ -49,7 +54,8 @@ struct Owner {
     records: Records,
     /// Those by which it has set locks.
     handles: HashSet<Handle>,
-    _permit: Permit,
+    /// One for the descriptor, and more where there are many ranges.
+    permits: Vec<Permit>,
 }
 
 /// The locks of the file of one handle, once it has been asked about them.
@@ -97,7 +103,7 @@ impl Service {
         let mut locks = locks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut owners = locks.owners(&file)?;
         if lock.kind == LockKind::Unlock {
-            unlock(&mut owners, lock)?;
+            unlock(&mut owners, &self.handles.room, lock)?;
             return Ok(Reply::Done);
         }
         if !permits(access, lock.kind) {
@@ -196,7 +202,7 @@ impl Owner {
             access,
             records: Records::default(),
             handles: HashSet::new(),
-            _permit: permit,
+            permits: vec![permit],
         })
     }
 
@@ -208,7 +214,7 @@ impl Owner {
         if !permits(self.access, lock.kind) {
             self.widen(asking)?;
         }
-        self.set(lock)?;
+        self.set(asking.room, lock)?;
         self.handles.insert(asking.handle);
         Ok(())
     }
@@ -218,33 +224,48 @@ impl Owner {
     /// descriptors may overlap. Those for writing cannot: they stay on a descriptor that is open only for writing, of a
     /// file that could not be read when the first was set.
     fn widen(&mut self, asking: &Asking<'_>) -> Result<(), Errno> {
-        let permit = asking.room.take().ok_or(Errno::NOLCK)?;
+        let _second = asking.room.take().ok_or(Errno::NOLCK)?;
         let descriptor = reopen(asking.file, OFlags::RDWR).map_err(|_| Errno::NOLCK)?;
         for record in self.records.all() {
             system::set_lock(descriptor.as_fd(), record).map_err(|_| Errno::NOLCK)?;
         }
-        (self.descriptor, self._permit) = (descriptor, permit);
+        self.descriptor = descriptor;
         self.access = Access::ReadWrite;
         Ok(())
     }
 
-    fn set(&mut self, lock: Lock) -> Result<(), Errno> {
-        system::set_lock(self.descriptor.as_fd(), lock)?;
-        self.records.set(lock);
-        Ok(())
+    fn set(&mut self, room: &Arc<Room>, lock: Lock) -> Result<(), Errno> {
+        let ranges_of_permit = match lock.kind {
+            LockKind::Read | LockKind::Write => RANGES_OF_PERMIT,
+            LockKind::Unlock => 2 * RANGES_OF_PERMIT,
+        };
+        // How many are added is not known before the kernel has done it.
+        if self.permits.len() * ranges_of_permit < self.records.count() + MOST_ADDED {
+            self.permits.push(room.take().ok_or(Errno::NOLCK)?);
+        }
+        let done = system::set_lock(self.descriptor.as_fd(), lock);
+        if done.is_ok() {
+            self.records.set(lock);
+        }
+        let needed = self.records.count().div_ceil(RANGES_OF_PERMIT).max(1);
+        self.permits.truncate(needed);
+        done
     }
 }
 
 /// By whichever handle it was locked.
-fn unlock(owners: &mut Owners, lock: Lock) -> Result<(), Errno> {
+fn unlock(owners: &mut Owners, room: &Arc<Room>, lock: Lock) -> Result<(), Errno> {
     let Some(owner) = owners.get_mut(&lock.owner) else {
         return Ok(());
     };
-    let is_all = lock.start == 0 && lock.end == END;
-    if !is_all && owner.records.count() >= 2 * LARGEST_COUNT {
+    if lock.start == 0 && lock.end == END {
+        owners.remove(&lock.owner);
+        return Ok(());
+    }
+    if owner.records.count() >= 2 * LARGEST_COUNT {
         return Err(Errno::NOLCK);
     }
-    owner.set(lock)?;
+    owner.set(room, lock)?;
     if owner.records.count() == 0 {
         owners.remove(&lock.owner);
     }

@@ -73,7 +73,13 @@ impl Service {
     }
 
     pub(super) fn add_name(&self, of: &Place, place: &Place) -> Result<Reply, Errno> {
-        let held = self.tree_to_change(of.root)?.hold(of)?;
+        let tree = self.tree_to_change(of.root)?;
+        if place.root != of.root {
+            self.tree_to_change(place.root)?;
+            // What is published no longer would still be there under its other name.
+            return Err(Errno::XDEV);
+        }
+        let held = tree.hold(of)?;
         self.make(place, held.kind(), None, |directory, name| {
             // The path leads to what is held, a link itself too: nothing further is followed.
             linkat(CWD, held.path(), directory, name, AtFlags::SYMLINK_FOLLOW)

@@ -17,6 +17,7 @@ mod ranges;
 mod set;
 mod system;
 mod transfer;
+mod whole;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -204,6 +205,8 @@ impl Service {
             } => self.copy((from, from_offset), (to, to_offset), length),
             R::TestLock(handle, lock) => self.test_lock(handle, lock),
             R::SetLock(handle, lock) => self.set_lock(handle, lock),
+            R::ReadTree(places) => self.read_tree(places),
+            R::ReadFiles(places) => self.read_files(&places),
         }
     }
 

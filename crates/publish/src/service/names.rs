@@ -1,7 +1,6 @@
 //! Reading links, renaming and removing: what the system does by name.
 
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 
 use live::files::{Kind, Place, Renaming, Reply};
 use rustix::fs::{AtFlags, RenameFlags, readlinkat, renameat, renameat_with, unlinkat};
@@ -19,18 +18,17 @@ impl Service {
         Ok(Reply::Bytes(text.into_bytes().into()))
     }
 
-    /// Between two published directories too, if both may be changed; the system answers `EXDEV` where they are on two
-    /// file systems or mounts.
+    /// Not between two published directories, which are two mounts on the server: `EXDEV`, as from the kernel there.
     pub(super) fn rename(&self, from: &Place, to: &Place, how: Renaming) -> Result<Reply, Errno> {
-        let from_tree = self.tree_to_change(from.root)?;
-        let to_tree = match to.root == from.root {
-            true => Arc::clone(&from_tree),
-            false => self.tree_to_change(to.root)?,
-        };
-        let (from_directory, from_name) = from_tree.published.parent(&from.path)?;
-        let (to_directory, to_name) = to_tree.published.parent(&to.path)?;
-        from_tree.check_name(from_directory.as_fd(), from_name, from.identity)?;
-        to_tree.check_new_name(to_directory.as_fd(), to_name, to.identity)?;
+        let tree = self.tree_to_change(from.root)?;
+        if to.root != from.root {
+            self.tree_to_change(to.root)?;
+            return Err(Errno::XDEV);
+        }
+        let (from_directory, from_name) = tree.published.parent(&from.path)?;
+        let (to_directory, to_name) = tree.published.parent(&to.path)?;
+        tree.check_name(from_directory.as_fd(), from_name, from.identity)?;
+        tree.check_new_name(to_directory.as_fd(), to_name, to.identity)?;
         let (from, to) = (&from_directory, &to_directory);
         match how {
             Renaming::Replace => renameat(from, from_name, to, to_name)?,

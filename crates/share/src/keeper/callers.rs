@@ -8,7 +8,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::socket_peercred;
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 
 use super::protocol::Request;
 
@@ -109,7 +110,7 @@ impl Callers {
     }
 
     fn take_in(&mut self, stream: UnixStream) -> io::Result<()> {
-        let uid = socket_peercred(&stream)?.uid.as_raw();
+        let uid = getsockopt(&stream, PeerCredentials)?.uid();
         let count = self.by_user.entry(uid).or_default();
         // Others cannot keep root out: the commands have to reach the keeper.
         let is_too_many = *count >= MOST_OF_ONE || self.callers.len() >= MOST;

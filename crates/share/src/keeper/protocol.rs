@@ -5,7 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use model::Secret;
-use rustix::net::sockopt::socket_peercred;
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use serde::{Deserialize, Serialize};
 
 use crate::ServerPaths;
@@ -99,8 +100,9 @@ pub enum KeyError {
 /// If he has none, or nobody answers.
 pub fn fetch_key(paths: &ServerPaths) -> Result<Secret, KeyError> {
     let stream = UnixStream::connect(paths.socket()).map_err(KeyError::NoKeeper)?;
-    let keeper = socket_peercred(&stream).map_err(|errno| KeyError::NoKeeper(errno.into()))?;
-    if !keeper.uid.is_root() {
+    let keeper = getsockopt(&stream, PeerCredentials);
+    let keeper = keeper.map_err(|errno| KeyError::NoKeeper(errno.into()))?;
+    if keeper.uid() != 0 {
         return Err(KeyError::Impostor);
     }
     let answer = talk(stream, Request::Key).map_err(KeyError::NoKeeper)?;

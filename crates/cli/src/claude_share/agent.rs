@@ -1,0 +1,117 @@
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use live::SessionId;
+use live_process::agent::{self, AgentError, AgentOptions};
+use live_process::{Places, SessionName, session_id};
+
+use super::context::Context;
+use crate::environment::{Environment, Variable};
+use crate::error::{CliError, Kind};
+use crate::program;
+
+/// Verbs that the laptop's end of a live session calls over ssh. People need none of them; no help names them.
+#[derive(clap::Subcommand)]
+pub(crate) enum AgentCommand {
+    /// Copy standard input and output to and from the session's agent, started first if it does not run
+    Connect(SessionArgs),
+    /// Be the agent of a session
+    Serve(SessionArgs),
+    /// End the agent of a session and remove what one that was killed has left
+    Clean(NameArgs),
+    /// Show the agents that run, a line of JSON each
+    List,
+}
+
+/// Which session.
+#[derive(clap::Args)]
+pub(crate) struct NameArgs {
+    /// The session's name
+    #[arg(long, value_name = "NAME", value_parser = SessionName::new)]
+    session: SessionName,
+}
+
+/// Which session, and whose.
+#[derive(clap::Args)]
+pub(crate) struct SessionArgs {
+    #[command(flatten)]
+    name: NameArgs,
+    /// The session's number, 32 hexadecimal digits
+    #[arg(long, value_name = "HEX", value_parser = session_id)]
+    id: SessionId,
+    /// End after so many seconds without a connection
+    #[arg(long, value_name = "SECONDS", default_value_t = agent::GRACE.as_secs())]
+    grace: u64,
+}
+
+pub(crate) fn run(command: &AgentCommand, context: &Context) -> Result<(), CliError> {
+    let places = places(&context.environment)?;
+    match command {
+        AgentCommand::Connect(args) => Ok(agent::connect(&options(args, places, context)?)?),
+        AgentCommand::Serve(args) => Ok(agent::serve(&options(args, places, context)?)?),
+        AgentCommand::Clean(args) => Ok(agent::clean(&places, &args.session)?),
+        AgentCommand::List => list(&places, context),
+    }
+}
+
+fn list(places: &Places, context: &Context) -> Result<(), CliError> {
+    for living in agent::list(places)? {
+        let line = serde_json::to_string(&living).map_err(|error| {
+            CliError::new(Kind::Internal, format!("cannot be said: {error}"), "")
+        })?;
+        context.output.text(&line)?;
+    }
+    Ok(())
+}
+
+fn options(
+    args: &SessionArgs,
+    places: Places,
+    context: &Context,
+) -> Result<AgentOptions, CliError> {
+    Ok(AgentOptions {
+        session: args.name.session.clone(),
+        id: args.id,
+        places,
+        // Not through /proc: it is shown in lists of processes, where people look for what runs.
+        program: program::own_path()?,
+        grace: Duration::from_secs(args.grace),
+        environment: environment(context),
+    })
+}
+
+fn environment(context: &Context) -> Vec<(OsString, OsString)> {
+    context.environment.inherited()
+}
+
+fn places(environment: &Environment) -> Result<Places, CliError> {
+    let home = environment.get(Variable::Home).map(PathBuf::from);
+    let home = home.filter(|home| home.is_absolute()).ok_or_else(|| {
+        let message = "HOME is not set to a directory";
+        CliError::new(
+            Kind::Input,
+            message,
+            "Log in as the user whose session it is.",
+        )
+    })?;
+    let runtime = environment.get(Variable::RuntimeDirectory).map(Path::new);
+    Ok(Places::new(home, runtime))
+}
+
+impl From<AgentError> for CliError {
+    fn from(error: AgentError) -> Self {
+        let kind = match &error {
+            AgentError::Running | AgentError::DoesNotEnd(_) => Kind::Busy,
+            AgentError::Left(_) => Kind::Conflict,
+            AgentError::NotStarted(_) | AgentError::Socket(_) | AgentError::System(_) => {
+                Kind::Storage
+            }
+        };
+        let hint = match kind {
+            Kind::Busy => "Try again in a moment.",
+            _ => "",
+        };
+        Self::new(kind, error.to_string(), hint)
+    }
+}

@@ -1,0 +1,7 @@
+//! The program `cs`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::cs::main()
+}

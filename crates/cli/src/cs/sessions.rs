@@ -1,0 +1,197 @@
+//! The sessions of this user, and what is asked of their daemons.
+
+use std::path::{Path, PathBuf};
+
+use live_process::Places;
+use live_process::client::{ClientError, LocalConnection, Session, Sessions};
+use live_process::local::{FromDaemon, LocalPath, Status, ToDaemon};
+
+use super::chosen::{Candidate, Otherwise, chosen};
+use super::context::Context;
+use super::live_error::of_refusal;
+use crate::environment::Variable;
+use crate::error::{CliError, Kind};
+
+/// Where things of sessions are.
+///
+/// # Errors
+/// If there is no home directory.
+pub(crate) fn places(context: &Context) -> Result<Places, CliError> {
+    let runtime = context.environment.get(Variable::RuntimeDirectory);
+    let home = context.paths()?.home().to_owned();
+    Ok(Places::new(home, runtime.map(Path::new)))
+}
+
+/// The sessions of this user.
+///
+/// # Errors
+/// If there is no home directory.
+pub(crate) fn sessions(context: &Context) -> Result<Sessions, CliError> {
+    let environment = context.environment.inherited();
+    Ok(Sessions::new(places(context)?, environment))
+}
+
+/// Those that run.
+///
+/// # Errors
+/// If they cannot be looked for.
+pub(crate) fn running(context: &Context) -> Result<Vec<Session>, CliError> {
+    let mut all = sessions(context)?.list()?;
+    all.retain(Session::is_running);
+    Ok(all)
+}
+
+/// The running session that is meant: by its name, else by the current directory.
+///
+/// # Errors
+/// If there is none, or it could be several.
+pub(crate) fn meant(context: &Context, name: Option<&str>) -> Result<Session, CliError> {
+    let all = running(context)?;
+    let place = place_of(&all, name, Otherwise::Newest)?;
+    all.into_iter()
+        .nth(place)
+        .ok_or_else(super::chosen::none_runs)
+}
+
+/// The place in `all` of the session that is meant.
+///
+/// # Errors
+/// If there is none, or it could be several.
+pub(crate) fn place_of(
+    all: &[Session],
+    name: Option<&str>,
+    otherwise: Otherwise,
+) -> Result<usize, CliError> {
+    let candidates: Vec<Candidate> = all.iter().map(candidate).collect();
+    chosen(&candidates, name, here().as_deref(), otherwise)
+}
+
+fn candidate(session: &Session) -> Candidate {
+    let record = session.record();
+    Candidate {
+        name: session.name().to_string(),
+        directories: record
+            .directories
+            .iter()
+            .map(|published| published.path.clone())
+            .collect(),
+        started_at: record.started_at,
+    }
+}
+
+/// The current directory without links; `None` if it is gone.
+pub(crate) fn here() -> Option<PathBuf> {
+    std::env::current_dir().ok()?.canonicalize().ok()
+}
+
+/// Asks for something that is answered with [`FromDaemon::Done`] or more.
+///
+/// # Errors
+/// If it is refused, or the daemon has hung up.
+pub(crate) async fn ask(
+    connection: &mut LocalConnection,
+    message: &ToDaemon,
+) -> Result<FromDaemon, CliError> {
+    match connection.ask(message).await? {
+        FromDaemon::Refused(failure) => Err(of_refusal(failure)),
+        answer => Ok(answer),
+    }
+}
+
+/// How it is with a session.
+///
+/// # Errors
+/// If its daemon does not say.
+pub(crate) async fn status(connection: &mut LocalConnection) -> Result<Status, CliError> {
+    match ask(connection, &ToDaemon::Status).await? {
+        FromDaemon::Status(status) => Ok(status),
+        _ => Err(senseless()),
+    }
+}
+
+/// The same of a session that nobody is connected to.
+///
+/// # Errors
+/// If it cannot be reached.
+pub(crate) async fn status_of(session: &Session) -> Result<Status, CliError> {
+    status(&mut session.connect().await?).await
+}
+
+/// How it is with all that run; one that ends meanwhile is left out.
+///
+/// # Errors
+/// If they cannot be looked for.
+pub(crate) async fn all_statuses(context: &Context) -> Result<Vec<Status>, CliError> {
+    let mut statuses = Vec::new();
+    for session in running(context)? {
+        match status_of(&session).await {
+            Ok(status) => statuses.push(status),
+            Err(error) if error.kind == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(statuses)
+}
+
+/// Publishes a directory in a session; where it is mounted then.
+///
+/// # Errors
+/// If it is refused.
+pub(crate) async fn add(
+    session: &Session,
+    directory: &Path,
+    read_only: bool,
+) -> Result<PathBuf, CliError> {
+    let message = ToDaemon::Add {
+        directory: LocalPath::new(directory),
+        read_only,
+    };
+    match ask(&mut session.connect().await?, &message).await? {
+        FromDaemon::Mounted(path) => Ok(path.to_path()),
+        _ => Err(senseless()),
+    }
+}
+
+/// Has a session publish a directory no longer.
+///
+/// # Errors
+/// If it is refused.
+pub(crate) async fn remove(session: &Session, directory: &Path) -> Result<(), CliError> {
+    let directory = LocalPath::new(directory);
+    let message = ToDaemon::Remove { directory };
+    ask(&mut session.connect().await?, &message).await.map(drop)
+}
+
+/// An answer that belongs to no question.
+pub(crate) fn senseless() -> CliError {
+    CliError::new(
+        Kind::Internal,
+        "the session's daemon does not answer what it was asked",
+        "Stop the session and start it anew: cs stop",
+    )
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let (kind, hint) = match error {
+            ClientError::Refused(failure) => {
+                return Self::new(Kind::Input, failure.message, failure.hint);
+            }
+            ClientError::Local(source) => return source.into(),
+            ClientError::NoSuchSession(_) | ClientError::NotRunning(_) => (
+                Kind::NotFound,
+                "`cs list-sessions` shows those that there are.",
+            ),
+            ClientError::IsRunning(_) => (Kind::Conflict, "Stop it: cs stop"),
+            ClientError::NotStarted(_) => (
+                Kind::Storage,
+                "Check ~/.claude-share and its permissions, and the limits of this system.",
+            ),
+            ClientError::System(_) => (
+                Kind::Storage,
+                "Check permissions there, and whether the disk is full or read-only.",
+            ),
+        };
+        Self::new(kind, error.to_string(), hint)
+    }
+}

@@ -1,0 +1,87 @@
+use client::{ClientPaths, Profile, Profiles};
+use live_process::local::Status;
+use serde_json::{Value, json};
+
+use super::chosen::Otherwise;
+use super::context::Context;
+use super::live_error::of_settings;
+use super::{sessions, summary};
+use crate::error::CliError;
+use crate::table;
+use crate::time;
+
+/// Show the server that sessions are started on, and how it is with those that run
+#[derive(clap::Args)]
+pub(crate) struct StatusArgs {
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<(), CliError> {
+    let profile = default_profile(&context.paths()?)?;
+    let statuses = context.wait_for(sessions::all_statuses(context))?;
+    if args.json {
+        let value = json!({
+            "profile": profile.as_ref().map(|(name, profile)| profile_json(name, profile)),
+            "active_session": active(context)?,
+            "sessions": statuses.iter().map(summary::json).collect::<Vec<_>>(),
+        });
+        return context.output.json(&value);
+    }
+    let mut text = match &profile {
+        Some((name, profile)) => table::details(&[
+            ("profile", name.clone()),
+            ("server", profile.destination.to_string()),
+        ]),
+        None => "no server is set up yet: claude-share client init USER@HOST\n".to_owned(),
+    };
+    if statuses.is_empty() {
+        text.push_str("\nno live session is running\n");
+    }
+    for status in &statuses {
+        text.push('\n');
+        text.push_str(&session(status));
+    }
+    context.output.text(&text)
+}
+
+/// What `cs where` and the like take where no session is named; `None` if that is not clear.
+fn active(context: &Context) -> Result<Option<String>, CliError> {
+    let all = sessions::running(context)?;
+    let place = sessions::place_of(&all, None, Otherwise::Newest).ok();
+    Ok(place.map(|place| all[place].name().to_string()))
+}
+
+fn default_profile(paths: &ClientPaths) -> Result<Option<(String, Profile)>, CliError> {
+    let profiles = Profiles::load(paths).map_err(of_settings)?;
+    let default = profiles.default_profile();
+    Ok(default.map(|(name, profile)| (name.to_owned(), profile.clone())))
+}
+
+fn profile_json(name: &str, profile: &Profile) -> Value {
+    json!({
+        "name": name,
+        "destination": profile.destination.to_string(),
+        "identity": profile.identity.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        "program": profile.program,
+    })
+}
+
+fn session(status: &Status) -> String {
+    let (sent, received) = (
+        summary::bytes(status.bytes_sent),
+        summary::bytes(status.bytes_received),
+    );
+    let details = table::details(&[
+        (
+            "started",
+            time::age(summary::started_at(status), time::now()),
+        ),
+        ("connection", summary::link(&status.link)),
+        ("transferred", format!("{sent} sent, {received} received")),
+        ("process", status.daemon.to_string()),
+    ]);
+    let details = details.lines().map(|line| format!("  {line}\n"));
+    summary::mount_paths(status) + &details.collect::<String>()
+}

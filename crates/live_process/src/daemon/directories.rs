@@ -1,0 +1,202 @@
+//! What is published.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use live::control::Failure;
+use live::files::Root;
+use live_session::laptop::{Mount, Publisher};
+use model::printable;
+use tokio::sync::watch;
+
+use super::{Daemon, DaemonError};
+use crate::client::Published;
+use crate::local::{DirectoryStatus, LocalPath};
+use crate::refusal;
+
+/// See the head of this file.
+pub(super) struct Directories {
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The number of the next. Never given twice: what is under way for one that was removed is for no other.
+    next: u32,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    published: Published,
+    mount: watch::Receiver<Mount>,
+}
+
+impl Directories {
+    /// Publishes what is so from the beginning.
+    pub(super) fn begin(
+        publisher: &Arc<Publisher>,
+        published: &[Published],
+    ) -> Result<Self, DaemonError> {
+        let publish_one = |published: &Published| publish(publisher, published.clone());
+        let entries: Result<Vec<Entry>, Failure> = published.iter().map(publish_one).collect();
+        let entries = entries.map_err(|failure| DaemonError::Directory(failure.message))?;
+        let last = published.iter().map(|published| published.root).max();
+        let next = last.map_or(0, |last| last.saturating_add(1));
+        Ok(Self {
+            state: Mutex::new(State { next, entries }),
+        })
+    }
+
+    pub(super) fn published(&self) -> Vec<Published> {
+        let state = self.state();
+        let entries = state.entries.iter();
+        entries.map(|entry| entry.published.clone()).collect()
+    }
+
+    pub(super) fn status(&self) -> Vec<DirectoryStatus> {
+        self.state().entries.iter().map(Entry::status).collect()
+    }
+
+    /// Waits until it is known whether the directory is mounted. One that is not published is left to the agent to refuse.
+    pub(super) async fn mounted(&self, root: Root) -> Result<(), Failure> {
+        let told = {
+            let state = self.state();
+            let mut entries = state.entries.iter();
+            let found = entries.find(|entry| entry.published.root == root.0);
+            found.map(|entry| entry.mount.clone())
+        };
+        match told {
+            Some(told) => place(told).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, directory: &Path) -> Option<Root> {
+        let resolved = directory.canonicalize();
+        let mut state = self.state();
+        let is_it = |entry: &Entry| {
+            let path = &entry.published.path;
+            path == directory || resolved.as_ref().is_ok_and(|resolved| path == resolved)
+        };
+        let index = state.entries.iter().position(is_it)?;
+        Some(Root(state.entries.remove(index).published.root))
+    }
+}
+
+impl Entry {
+    fn status(&self) -> DirectoryStatus {
+        let Published {
+            path,
+            root,
+            name,
+            read_only,
+            is_main,
+        } = self.published.clone();
+        let mount = self.mount.borrow().clone();
+        let (remote, failure) = match mount {
+            Mount::At(place) => (Some(LocalPath::new(&place)), None),
+            Mount::Failed(failure) => (None, Some(printable(&failure.message))),
+            Mount::Asked | Mount::Gone => (None, None),
+        };
+        DirectoryStatus {
+            root: Root(root),
+            local: LocalPath::new(&path),
+            remote,
+            name,
+            is_main,
+            read_only,
+            failure,
+        }
+    }
+}
+
+impl Daemon {
+    /// Publishes `directory` too, and waits until it is mounted; where. Dropping the future leaves it published.
+    pub(super) async fn add(&self, directory: &Path, read_only: bool) -> Result<PathBuf, Failure> {
+        let (root, told) = {
+            let mut state = self.directories.state();
+            let paths = state
+                .entries
+                .iter()
+                .map(|entry| entry.published.path.clone());
+            let path = refusal::check(directory, &paths.collect::<Vec<_>>(), &self.places)?;
+            let published = Published::new(path, state.next, read_only);
+            let root = Root(published.root);
+            let entry = publish(&self.publisher, published)?;
+            let told = entry.mount.clone();
+            state.next = state.next.saturating_add(1);
+            state.entries.push(entry);
+            (root, told)
+        };
+        self.write_record();
+        let place = place(told).await;
+        if place.is_err() {
+            self.forget(root);
+        }
+        place
+    }
+
+    /// Takes `directory` from the server. Waits until that has it no longer.
+    pub(super) async fn remove(&self, directory: &Path) -> Result<(), Failure> {
+        let is_main = |entry: &Published| entry.is_main && entry.path == directory;
+        if self.directories.published().iter().any(is_main) {
+            return Err(Failure {
+                message: format!("{} is what the session is for", directory.display()),
+                hint: "End the session with `cs stop` instead.".to_owned(),
+            });
+        }
+        let root = self.directories.take(directory).ok_or_else(|| Failure {
+            message: format!("{} is not published", directory.display()),
+            hint: "`cs status` shows what is.".to_owned(),
+        })?;
+        self.write_record();
+        self.publisher.unmount(root).await;
+        Ok(())
+    }
+
+    /// Takes one back that cannot be mounted.
+    fn forget(&self, root: Root) {
+        self.directories
+            .state()
+            .entries
+            .retain(|entry| entry.published.root != root.0);
+        self.publisher.withdraw(root);
+        self.write_record();
+    }
+}
+
+fn publish(publisher: &Publisher, published: Published) -> Result<Entry, Failure> {
+    let Published {
+        path,
+        root,
+        name,
+        read_only,
+        is_main,
+    } = &published;
+    let mount = match is_main {
+        true => publisher.publish_main(Root(*root), path, name, *read_only),
+        false => publisher.publish(Root(*root), path, name, *read_only),
+    };
+    let mount = mount.map_err(|error| Failure {
+        message: format!("{} cannot be published: {error}", path.display()),
+        hint: String::new(),
+    })?;
+    Ok(Entry { published, mount })
+}
+
+/// Where it is mounted. Waits until that is known.
+async fn place(mut told: watch::Receiver<Mount>) -> Result<PathBuf, Failure> {
+    let gone = || Failure {
+        message: "the directory is not published any more".to_owned(),
+        hint: String::new(),
+    };
+    let known = told.wait_for(|mount| !matches!(mount, Mount::Asked)).await;
+    match known.map_err(|_| gone())?.clone() {
+        Mount::At(place) => Ok(place),
+        Mount::Failed(failure) => Err(failure),
+        Mount::Asked | Mount::Gone => Err(gone()),
+    }
+}

@@ -1,0 +1,22 @@
+//! The two long-lived processes of a live session: how they are started, reached and ended.
+//!
+//! - [`agent`] is the one on the server. `connect`, which sshd starts, starts it, and copies to and from it.
+//! - [`daemon`] is the one on the laptop: it has the connection to the server, and publishes directories.
+//! - [`local`] is what programs on the laptop say to the daemon, and [`client`] how they start and find it.
+//!
+//! It reads no environment: whoever calls says where the home and the runtime directory are.
+
+mod detached;
+mod lock;
+mod places;
+mod record;
+mod text;
+
+pub mod agent;
+pub mod client;
+pub mod daemon;
+pub mod local;
+pub mod refusal;
+
+pub use places::{NameError, Places, SessionName};
+pub use record::{IdError, session_id};

@@ -1,0 +1,202 @@
+//! What programs on the laptop and the session's daemon say to each other, over a unix socket of the user's own.
+//!
+//! A message is its length in four bytes, the highest first, and as many bytes of `postcard`. The first message of each
+//! side is [`ToDaemon::Version`] or [`FromDaemon::Version`], which are the same bytes in every version.
+
+mod framing;
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use live::control::Failure;
+use live::files::Root;
+use live::programs::{Directory, Input, Output, Program, Report, Size, What};
+use serde::{Deserialize, Serialize};
+
+pub use framing::{LARGEST, LocalError, MessageReader, MessageWriter};
+
+/// The version of all that is said here.
+pub const VERSION: u32 = 1;
+
+/// What a program says to the daemon. Requests are answered one after the other, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToDaemon {
+    /// The first message: the version of what follows. Stays the first of these.
+    Version(u32),
+    /// How it is with the session. Answered with `Status`.
+    Status,
+    /// A directory is to be published too. Answered with `Mounted` once it is on the server.
+    Add {
+        /// Which, absolute.
+        directory: LocalPath,
+        /// Nothing in it can be changed from the server.
+        read_only: bool,
+    },
+    /// A directory is not to be published any more. Answered with `Done` once the server has it no longer.
+    Remove {
+        /// Which: as it was added, or as it is resolved.
+        directory: LocalPath,
+    },
+    /// The session is to end: programs, mounts, the agent, the daemon. Answered with `Stopped`, the last message.
+    Stop {
+        /// How long to wait for the server, in milliseconds. What is not known to be ended by then is left to the agent,
+        /// which ends by itself when it has had no connection for its grace.
+        limit_ms: u64,
+    },
+    /// Somebody looks, or the laptop has woken: connect at once, if there is no connection. Answered with `Done`.
+    Wake,
+    /// A program is to be started. Answered with `Attached`; from then on the connection is its viewer's.
+    Run(Run),
+    /// To look at a program. Answered with `Attached`; from then on the connection is the viewer's.
+    Attach {
+        /// Which; `None`: the session's main program.
+        program: Option<Program>,
+        /// The size of the viewer's terminal, if it has one.
+        size: Option<Size>,
+        /// What is typed is dropped, and the size does not count.
+        read_only: bool,
+    },
+    /// What a viewer says to its program. Say [`Input::Seen`] of what was shown: the program is held back otherwise. Not
+    /// answered.
+    Input(Input),
+    /// Which programs there are. Answered with `Programs`.
+    Programs,
+    /// A program is to end. Answered with `Done`.
+    End(Program),
+}
+
+/// A program that is to be started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// What is run.
+    pub what: What,
+    /// Where. A directory that is still to be mounted is waited for.
+    pub directory: Directory,
+    /// What is added to the environment, name and value.
+    pub environment: Vec<(Bytes, Bytes)>,
+    /// The size of its terminal; `None`: it gets three pipes instead, and nobody else can attach.
+    pub size: Option<Size>,
+    /// It is the session's main program from now on.
+    pub is_main: bool,
+}
+
+/// What the daemon says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromDaemon {
+    /// The first message: the version of what follows. Stays the first of these.
+    Version(u32),
+    /// How it is with the session.
+    Status(Status),
+    /// It is done.
+    Done,
+    /// It is mounted, at this path on the server.
+    Mounted(LocalPath),
+    /// It is not done. The words may be the server's: make them printable before they are shown.
+    Refused(Failure),
+    /// From here on `Output` and `Link` come, until the program has ended or either side hangs up.
+    Attached(Program),
+    /// What the program says to its viewer.
+    Output(Output),
+    /// How it is with the connection to the server now: said to viewers, at first and at each change.
+    Link(LinkState),
+    /// The programs.
+    Programs(Vec<Report>),
+    /// The session has ended here.
+    Stopped {
+        /// What is not known to have ended on the server, in words; `None`: everything has.
+        note: Option<String>,
+    },
+}
+
+/// How it is with a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its name.
+    pub session: String,
+    /// The server, as it is called to `ssh`.
+    pub server: String,
+    /// The daemon's process.
+    pub daemon: u32,
+    /// When it was started: seconds since 1970.
+    pub started_at: i64,
+    /// What is published.
+    pub directories: Vec<DirectoryStatus>,
+    /// The connection to the server.
+    pub link: LinkState,
+    /// How many bytes have gone to the server since the daemon began, before ssh.
+    pub bytes_sent: u64,
+    /// How many bytes have come from it.
+    pub bytes_received: u64,
+    /// The main program, if one was started.
+    pub main: Option<Program>,
+}
+
+/// How it is with a published directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DirectoryStatus {
+    /// Its number: [`Directory::Mount`] names it by that.
+    pub root: Root,
+    /// Where it is on the laptop.
+    pub local: LocalPath,
+    /// Where it is mounted on the server, if it is.
+    pub remote: Option<LocalPath>,
+    /// What it is called there.
+    pub name: String,
+    /// It is what the session is for.
+    pub is_main: bool,
+    /// Nothing in it can be changed from the server.
+    pub read_only: bool,
+    /// Why it cannot be mounted, in words that can be shown.
+    pub failure: Option<String>,
+}
+
+/// How it is with the connection to the server. Words can be shown as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum LinkState {
+    /// One is being made.
+    Connecting {
+        /// The number of the attempt since there was one, from 1.
+        attempt: u32,
+        /// What came of the last.
+        error: Option<String>,
+    },
+    /// It is there.
+    Up {
+        /// How long the last round trip took, in microseconds.
+        round_trip_us: Option<u64>,
+    },
+    /// There is none.
+    Down {
+        /// For how long by now, in milliseconds.
+        since_ms: u64,
+        /// How long it is until the next attempt, in milliseconds.
+        retry_in_ms: u64,
+        /// Why.
+        error: String,
+    },
+    /// There will be none any more.
+    Ended {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A path, of whatever bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalPath(Bytes);
+
+impl LocalPath {
+    /// `path` as it is said.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self(Bytes::copy_from_slice(path.as_os_str().as_bytes()))
+    }
+
+    /// The path that was said.
+    #[must_use]
+    pub fn to_path(&self) -> PathBuf {
+        OsString::from_vec(self.0.to_vec()).into()
+    }
+}

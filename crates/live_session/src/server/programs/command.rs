@@ -1,0 +1,183 @@
+//! What is executed: the user's login shell, and in it what was asked for.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use live::Bytes;
+use live::control::Failure;
+use live::programs::What;
+
+use crate::failure;
+
+/// Shells that take no `-l` beside another option.
+const WITHOUT_LOGIN: [&str; 2] = ["csh", "tcsh"];
+
+/// An executable, the name that it is told, and its arguments.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Command {
+    pub(super) program: PathBuf,
+    pub(super) name: OsString,
+    pub(super) arguments: Vec<OsString>,
+}
+
+/// How `shell` runs `what`.
+pub(super) fn command(what: &What, shell: &Path) -> Result<Command, Failure> {
+    let base = shell.file_name().unwrap_or(shell.as_os_str());
+    let (name, arguments) = match what {
+        // A shell whose name begins so is a login shell.
+        What::Shell => ([OsStr::new("-"), base].concat_os(), Vec::new()),
+        What::Words(words) => (base.to_owned(), for_words(words, base)?),
+    };
+    Ok(Command {
+        program: shell.to_owned(),
+        name,
+        arguments,
+    })
+}
+
+fn for_words(words: &[Bytes], shell: &OsStr) -> Result<Vec<OsString>, Failure> {
+    if words.first().is_none_or(Bytes::is_empty) {
+        return Err(failure(
+            "no program is named",
+            "Say which one to run, and what to tell it.",
+        ));
+    }
+    if words.iter().any(|word| word.contains(&0)) {
+        return Err(failure(
+            "a word has a zero byte",
+            "No program can be told that.",
+        ));
+    }
+    let is_without_login = WITHOUT_LOGIN.iter().any(|name| shell == *name);
+    let options: &[&str] = match is_without_login {
+        true => &["-c"],
+        false => &["-l", "-c"],
+    };
+    let mut arguments: Vec<OsString> = options.iter().map(OsString::from).collect();
+    arguments.push(OsString::from_vec(line(words)));
+    Ok(arguments)
+}
+
+/// A line that has a shell become what these words name.
+fn line(words: &[Bytes]) -> Vec<u8> {
+    let mut line = Vec::new();
+    // Not every shell knows that options of `exec` can end. Without it, the program only has a parent more.
+    if words.first().is_some_and(|word| !word.starts_with(b"-")) {
+        line.extend_from_slice(b"exec");
+    }
+    for word in words {
+        if !line.is_empty() {
+            line.push(b' ');
+        }
+        quote(word, &mut line);
+    }
+    line
+}
+
+/// A word that sh, bash, zsh (with `RC_QUOTES` too), dash and fish take for nothing but its bytes. Between single quotes, fish
+/// alone takes a backslash for more than that; outside of them a backslash makes the next byte plain for each.
+fn quote(word: &[u8], line: &mut Vec<u8>) {
+    if word.is_empty() {
+        line.extend_from_slice(b"''");
+    }
+    let is_special = |byte: &u8| matches!(byte, b'\'' | b'\\');
+    for run in word.chunk_by(|one, next| !is_special(one) && !is_special(next)) {
+        match run {
+            [byte] if is_special(byte) => line.extend_from_slice(&[b'\\', *byte]),
+            plain => {
+                line.push(b'\'');
+                line.extend_from_slice(plain);
+                line.push(b'\'');
+            }
+        }
+    }
+}
+
+trait Concat {
+    fn concat_os(&self) -> OsString;
+}
+
+impl Concat for [&OsStr] {
+    fn concat_os(&self) -> OsString {
+        let bytes: Vec<u8> = self
+            .iter()
+            .flat_map(|part| part.as_bytes())
+            .copied()
+            .collect();
+        OsString::from_vec(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SHELLS: [&str; 7] = ["sh", "bash", "dash", "zsh", "fish", "ksh", "mksh"];
+
+    fn words() -> impl Strategy<Value = Vec<Bytes>> {
+        let special = prop::sample::select(b"'\\\"$`!*?~#&|;<>(){}[]= \t\n\r%^-".to_vec());
+        let byte = prop_oneof![2 => special, 1 => 1..=255_u8];
+        vec(vec(byte, 0..12).prop_map(Bytes::from), 1..5)
+    }
+
+    /// What `printf` is told by the shell, when it is run as a program is but for the files that a login shell reads.
+    fn heard(shell: &Path, words: &[Bytes]) -> Vec<u8> {
+        let fixed = ["printf", "%s\\0"].map(Bytes::from);
+        let all: Vec<Bytes> = fixed.into_iter().chain(words.iter().cloned()).collect();
+        let output = process::Command::new(shell)
+            .arg("-c")
+            .arg(OsString::from_vec(line(&all)))
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", "/nonexistent")
+            .output()
+            .unwrap();
+        output.stdout
+    }
+
+    fn shells() -> impl Iterator<Item = PathBuf> {
+        let places = SHELLS.iter().map(|name| Path::new("/bin").join(name));
+        places.filter(|shell| shell.exists())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_shell_hears_the_words_as_they_are(words in words()) {
+            let told: Vec<u8> = words.iter().flat_map(|word| [&word[..], &[0]].concat()).collect();
+            for shell in shells() {
+                prop_assert_eq!(&heard(&shell, &words), &told, "{}", shell.display());
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_executed_and_a_shell_is_a_login_shell() {
+        let words = |words: &[&'static str]| {
+            What::Words(
+                words
+                    .iter()
+                    .map(|word| Bytes::from_static(word.as_bytes()))
+                    .collect(),
+            )
+        };
+        let bash = Path::new("/usr/bin/bash");
+        let run = command(&words(&["it's", "a\\b", ""]), bash).unwrap();
+        let line = r"exec 'it'\''s' 'a'\\'b' ''";
+        assert_eq!(run.arguments, ["-l", "-c", line]);
+        assert_eq!(run.name, "bash");
+        let run = command(&words(&["-x"]), Path::new("/bin/tcsh")).unwrap();
+        assert_eq!(run.arguments, ["-c", "'-x'"]);
+        assert_eq!(command(&What::Shell, bash).unwrap().name, "-bash");
+        for bad in [words(&[]), words(&["", "x"]), words(&["a", "b\0c"])] {
+            command(&bad, bash).unwrap_err();
+        }
+    }
+}

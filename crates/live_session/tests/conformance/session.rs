@@ -1,0 +1,231 @@
+//! A session of which both ends run here, with a real mount, over streams that can be cut.
+
+use std::fs;
+use std::future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use connection::{Connection, reconnect};
+use live::SessionId;
+use live::files::Root;
+use live_session::laptop::{Mount, Publisher};
+use live_session::server::{Agent, AgentOptions};
+use publish::Limits;
+use testkit::{Isolation, isolated};
+use tokio::io::{DuplexStream, copy_bidirectional, duplex};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use tokio::task;
+
+const SESSION: SessionId = SessionId(*b"a session's name");
+const ROOT: Root = Root(7);
+/// Bounds the wait for a condition; no test is measured by it.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// Between two cuts. Shorter than most of what is done takes, so that much of it is under way when one comes.
+const BETWEEN_CUTS: Duration = Duration::from_millis(50);
+
+/// A published directory and its mount. The mount is answered by threads of this process: what maps files of it has to be
+/// another one.
+pub(crate) struct Session {
+    runtime: Runtime,
+    cuts: Arc<watch::Sender<u64>>,
+    streams: Arc<AtomicUsize>,
+    laptop: Connection<live::message::ToServer>,
+    agent: task::JoinHandle<Option<String>>,
+    directory: tempfile::TempDir,
+    point: PathBuf,
+}
+
+/// Runs `body` with a session of its own, in mounts of its own, or skips the test. Nothing stays mounted.
+pub(crate) fn with_session(test_name: &str, body: impl FnOnce(&Session)) {
+    isolated(test_name, Isolation::MOUNTS, || {
+        if !Path::new("/dev/fuse").exists() {
+            return testkit::skip("needs /dev/fuse");
+        }
+        let session = Session::start();
+        body(&session);
+        session.end();
+    });
+}
+
+impl Session {
+    fn start() -> Session {
+        let directory = tempfile::Builder::new()
+            .prefix("session")
+            .tempdir()
+            .unwrap();
+        for name in ["laptop", "mounts", "beside"] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        let runtime = Runtime::new().unwrap();
+        let cuts = Arc::new(watch::Sender::new(0));
+        let streams = Arc::default();
+        let (laptop, agent, point) = runtime.block_on(join(directory.path(), &cuts, &streams));
+        Session {
+            runtime,
+            cuts,
+            streams,
+            laptop,
+            agent,
+            directory,
+            point,
+        }
+    }
+
+    /// Where `path` of the published directory is on the laptop.
+    pub(crate) fn laptop(&self, path: &str) -> PathBuf {
+        self.directory.path().join("laptop").join(path)
+    }
+
+    /// Where it is on the server.
+    pub(crate) fn server(&self, path: &str) -> PathBuf {
+        self.point.join(path)
+    }
+
+    /// A place of this machine's own, for homes, references and what suites leave.
+    pub(crate) fn beside(&self, path: &str) -> PathBuf {
+        self.directory.path().join("beside").join(path)
+    }
+
+    /// Breaks the connection again and again, as long as what is given back lives. It comes back by itself.
+    #[must_use = "it ends when it is dropped"]
+    pub(crate) fn cutting(&self) -> Cutting {
+        let (cuts, is_over) = (Arc::clone(&self.cuts), Arc::new(AtomicBool::new(false)));
+        let over = Arc::clone(&is_over);
+        let thread = thread::spawn(move || {
+            while !over.load(Ordering::SeqCst) {
+                thread::sleep(BETWEEN_CUTS);
+                cuts.send_modify(|cuts| *cuts += 1);
+            }
+        });
+        Cutting {
+            is_over,
+            thread: Some(thread),
+        }
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.streams.load(Ordering::SeqCst)
+    }
+
+    /// The laptop ends the session.
+    fn end(self) {
+        let mounts = self.point.parent().unwrap().to_owned();
+        self.runtime.block_on(async {
+            self.laptop.settled().await;
+            self.laptop.say_goodbye("stopped");
+            let reason = tokio::time::timeout(LIMIT, self.agent).await;
+            assert_eq!(reason.unwrap().unwrap().as_deref(), Some("stopped"));
+        });
+        assert_eq!(fs::read_dir(mounts).unwrap().count(), 0, "a mount stayed");
+    }
+}
+
+/// See [`Session::cutting`].
+pub(crate) struct Cutting {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Cutting {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
+
+type Joined = (
+    Connection<live::message::ToServer>,
+    task::JoinHandle<Option<String>>,
+    PathBuf,
+);
+
+/// Starts both ends, and waits until `laptop` in `directory` is mounted in `mounts` there.
+async fn join(
+    directory: &Path,
+    cuts: &Arc<watch::Sender<u64>>,
+    counted: &Arc<AtomicUsize>,
+) -> Joined {
+    let (streams, agent) = start_agent(directory.join("mounts"));
+    let (connection, receiver) = Connection::new(SESSION).unwrap();
+    let publisher = Arc::new(Publisher::new(connection.clone(), Limits::default()).unwrap());
+    let answering = Arc::clone(&publisher);
+    tokio::spawn(async move { drop(answering.run(receiver).await) });
+    let options = reconnect::Options {
+        shortest: Duration::from_millis(1),
+        longest: Duration::from_millis(20),
+        ..reconnect::Options::default()
+    };
+    let (cuts, counted) = (Arc::clone(cuts), Arc::clone(counted));
+    let connect = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        stream(streams.clone(), cuts.subscribe())
+    };
+    let (keeper, keeping) = reconnect::keep(connection.clone(), connect, options);
+    tokio::spawn(async move {
+        drop(keeping.await);
+        drop(keeper);
+    });
+    let laptop = directory.join("laptop");
+    let mut told = publisher.publish(ROOT, &laptop, "project", false).unwrap();
+    let mount = told.wait_for(|mount| !matches!(mount, Mount::Asked));
+    let point = match &*tokio::time::timeout(LIMIT, mount).await.unwrap().unwrap() {
+        Mount::At(point) => point.clone(),
+        other => panic!("{other:?}"),
+    };
+    (connection, agent, point)
+}
+
+/// The agent, and where it takes streams.
+fn start_agent(mounts: PathBuf) -> (mpsc::Sender<DuplexStream>, task::JoinHandle<Option<String>>) {
+    let (connection, receiver) = Connection::new(SESSION).unwrap();
+    let options = AgentOptions {
+        environment: Vec::new(),
+        main: mounts.join("main"),
+        mounts,
+        patience: Duration::from_secs(600),
+    };
+    let agent = Agent::new(connection.clone(), options).unwrap();
+    let (sender, mut streams) = mpsc::channel::<DuplexStream>(1);
+    let carry = async move {
+        let mut current: Option<task::JoinHandle<()>> = None;
+        while let Some(stream) = streams.recv().await {
+            let connection = connection.clone();
+            let next = tokio::spawn(async move { drop(connection.run(stream).await) });
+            if let Some(last) = current.replace(next) {
+                last.abort();
+            }
+        }
+        // Whoever made the streams has ended; the agent does when it is told.
+        future::pending::<()>().await;
+    };
+    let running = tokio::spawn(async move {
+        tokio::select! {
+            reason = agent.run(receiver) => reason,
+            () = carry => None,
+        }
+    });
+    (sender, running)
+}
+
+/// A stream to the agent; what is under way in it is lost at the next cut.
+async fn stream(
+    agent: mpsc::Sender<DuplexStream>,
+    mut cuts: watch::Receiver<u64>,
+) -> io::Result<DuplexStream> {
+    let (laptop, mut near) = duplex(64 << 10);
+    let (mut far, server) = duplex(64 << 10);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = copy_bidirectional(&mut near, &mut far) => {}
+            _ = cuts.changed() => {}
+        }
+    });
+    agent.send(server).await.map_err(io::Error::other)?;
+    Ok(laptop)
+}

@@ -1,0 +1,196 @@
+//! Writing. Where one write follows another, as in a file that is copied, they are accepted at once, and everything that
+//! may depend on them waits until they are on the laptop. Every other write is there when it returns.
+//!
+//! What could not be written is told to whoever writes, syncs or closes next through the same open file. `close` waits, so
+//! what a program has closed is on the laptop; `fsync` has it on the laptop's disk.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fuser::{
+    Errno, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyLock, ReplyLseek, ReplyOpen,
+    ReplyWrite,
+};
+use live::files::{ErrorNumber, Handle, Opening, Outcome, Reply, Request};
+
+use crate::errors::{self, to_kernel};
+use crate::nodes::NodeId;
+use crate::opened::{How, OpenId};
+use crate::pending::{NOBODY, Waiter};
+use crate::shared::{Shared, Table, count};
+
+/// What an error can be given to.
+pub(super) trait Refuse: Send + 'static {
+    fn refuse(self, error: Errno);
+}
+
+macro_rules! refuse {
+    ($($reply:ty),*) => {
+        $(impl Refuse for $reply {
+            fn refuse(self, error: Errno) {
+                self.error(error);
+            }
+        })*
+    };
+}
+
+refuse!(
+    ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyLock, ReplyLseek, ReplyOpen, ReplyWrite
+);
+
+/// Does `then` when nothing of the file is being written any more.
+pub(super) fn after<R: Refuse, T>(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    node: Option<NodeId>,
+    reply: R,
+    then: T,
+) where
+    T: FnOnce(&Arc<Shared>, R) + Send + 'static,
+{
+    let busy = node.filter(|node| shared.table().writing.is_busy(*node));
+    let Some(node) = busy else {
+        return then(shared, reply);
+    };
+    let then = {
+        let shared = Arc::clone(shared);
+        move |outcome: Outcome| match outcome {
+            // Somebody may have begun to write again.
+            Ok(_) => after(&shared, waiter, Some(node), reply, then),
+            Err(error) => reply.refuse(to_kernel(error)),
+        }
+    };
+    let then: crate::pending::Then = Box::new(then);
+    if let Some(answerer) = shared.pending.wait(waiter, then) {
+        let is_done = shared.table().writing.wait(node, answerer);
+        is_done.map(|answerer| answerer.answer(Ok(Reply::Done)));
+    }
+}
+
+/// The error of something that was written through this one, once.
+pub(super) fn take_error(shared: &Shared, id: OpenId) -> Option<ErrorNumber> {
+    shared.table().opened.get_mut(id)?.write_error.take()
+}
+
+/// Something that is written.
+#[derive(Clone, Debug)]
+struct Write {
+    node: NodeId,
+    id: OpenId,
+    handle: Handle,
+    /// All of it.
+    range: Range<u64>,
+    /// What is not written yet.
+    offset: u64,
+    bytes: Bytes,
+}
+
+/// `is_paged`: the kernel writes pages back, and nobody could be told later.
+pub(super) fn write(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    (node, id): (NodeId, OpenId),
+    (offset, bytes): (u64, Bytes),
+    is_paged: bool,
+    reply: ReplyWrite,
+) {
+    let range = offset..offset.saturating_add(bytes.len() as u64);
+    shared.with_handle(waiter, id, move |shared, handle| {
+        let handle = match (handle, take_error(shared, id)) {
+            (Ok(handle), None) => handle,
+            (Err(error), _) | (_, Some(error)) => return reply.error(to_kernel(error)),
+        };
+        let mut table = shared.table();
+        let is_alone = is_paged || appends(&table, id);
+        if table.writing.is_busy(node) && (is_alone || table.writing.overlaps(node, &range)) {
+            drop(table);
+            return after(shared, waiter, Some(node), reply, move |shared, reply| {
+                write(shared, waiter, (node, id), (offset, bytes), is_paged, reply);
+            });
+        }
+        let open = table.opened.get_mut(id);
+        let goes_on = open.is_some_and(|open| open.writes_on(&range));
+        let is_accepted = goes_on && !is_alone && table.writing.has_room();
+        table.writing.begin(node, range.clone());
+        // What was asked of it meanwhile may be of before.
+        table.touched(node);
+        drop(table);
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let write = Write {
+            node,
+            id,
+            handle,
+            range,
+            offset,
+            bytes,
+        };
+        if is_accepted {
+            reply.written(length);
+            send_all(shared, write);
+        } else {
+            send(shared, waiter, write, reply);
+        }
+    });
+}
+
+/// Where it goes is for the laptop to say.
+fn appends(table: &Table, id: OpenId) -> bool {
+    let how = table.opened.get(id).map(|open| open.how);
+    matches!(how, Some(How::File(Opening { append: true, .. })))
+}
+
+/// Has it written, and tells whoever writes how much of it was.
+fn send(shared: &Arc<Shared>, waiter: Waiter, write: Write, reply: ReplyWrite) {
+    let length = write.bytes.len();
+    shared.ask(waiter, request(&write), move |shared, outcome| {
+        done(shared, &write, None);
+        match count(outcome) {
+            Ok(count) => reply.written(count.min(u32::try_from(length).unwrap_or(u32::MAX))),
+            Err(error) => reply.error(to_kernel(error)),
+        }
+    });
+}
+
+/// Has all of it written; nobody waits for it.
+fn send_all(shared: &Arc<Shared>, mut write: Write) {
+    shared.ask(NOBODY, request(&write), move |shared, outcome| {
+        let written = count(outcome).map(|count| count as usize);
+        match written {
+            Ok(count) if count >= write.bytes.len() => done(shared, &write, None),
+            // The next attempt says why.
+            Ok(count @ 1..) => {
+                write.offset += count as u64;
+                write.bytes = write.bytes.slice(count..);
+                send_all(shared, write);
+            }
+            Ok(0) => done(shared, &write, Some(errors::INPUT_OUTPUT)),
+            Err(error) => done(shared, &write, Some(error)),
+        }
+    });
+}
+
+fn request(write: &Write) -> Request {
+    Request::Write {
+        handle: write.handle,
+        offset: write.offset,
+        bytes: write.bytes.clone(),
+    }
+}
+
+/// It is on the laptop, or cannot be: then whoever comes next is told.
+fn done(shared: &Shared, write: &Write, error: Option<ErrorNumber>) {
+    let mut table = shared.table();
+    // What was asked of it meanwhile may be of before.
+    table.touched(write.node);
+    if let Some(open) = table.opened.get_mut(write.id)
+        && open.write_error.is_none()
+    {
+        open.write_error = error;
+    }
+    let waiting = table.writing.end_of(write.node, &write.range);
+    drop(table);
+    for answerer in waiting {
+        answerer.answer(Ok(Reply::Done));
+    }
+}

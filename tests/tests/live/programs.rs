@@ -1,0 +1,112 @@
+//! `cs run`: programs on the server, in the mount.
+
+use std::process::Stdio;
+
+use end_to_end::LIMIT;
+use rustix::process::Signal;
+use testkit::{Process, Ran};
+
+use crate::machines::Machines;
+
+#[test]
+fn a_program_has_the_three_pipes_and_its_status_comes_back() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    let mount = machines.main_mount();
+    let script = "pwd; echo to stderr >&2; tr a-z A-Z; exit 37";
+    let command = machines.cs_command(&["run", "sh", "-c", script]);
+    let ran = Ran::with_input(command, b"through the pipe\n").code(37);
+    assert_eq!(ran.stdout, format!("{mount}\nTHROUGH THE PIPE\n"));
+    assert_eq!(ran.stderr, "to stderr\n");
+    drop(machines.cs(&["run", "--", "true"]).success());
+    drop(machines.cs(&["run", "sh", "-c", "kill -TERM $$"]).code(143));
+    drop(machines.cs(&["run", "no-such-program"]).code(127));
+    // Words are words, whatever a shell would make of them.
+    let words = machines
+        .cs(&["run", "printf", "%s|", "a b", "$HOME", "'", "--x"])
+        .success();
+    assert_eq!(words.stdout, "a b|$HOME|'|--x|");
+    // It starts where its caller is.
+    drop(machines.on_laptop("mkdir -p project/deep/er").success());
+    let deep = machines
+        .on_laptop("cd project/deep/er && cs run pwd")
+        .success();
+    assert_eq!(deep.stdout, format!("{mount}/deep/er\n"));
+}
+
+#[test]
+fn much_goes_through_the_pipes_whole() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let mut file = bytes.clone();
+    machines.laptop.write("/home/dev/input", &bytes, 0o644);
+    let sum = |path: &str| format!("sha256sum < {path} | cut -c1-64");
+    let sent = machines.on_laptop(&sum("input")).success().stdout;
+    let there = machines
+        .on_laptop("cd project && cs run sha256sum < ../input | cut -c1-64")
+        .success();
+    assert_eq!(there.stdout, sent);
+    let back = machines
+        .on_laptop("cd project && cs run cat < ../input | sha256sum | cut -c1-64")
+        .success();
+    assert_eq!(back.stdout, sent);
+    file.clear();
+    // Whoever reads may go: so does the program.
+    let gone = machines
+        .on_laptop("cd project && cs run yes | head -1")
+        .success();
+    assert_eq!((gone.stdout.as_str(), gone.stderr.as_str()), ("y\n", ""));
+}
+
+#[test]
+fn signals_reach_the_program() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    for (signal, name) in [(Signal::INT, "INT"), (Signal::TERM, "TERM")] {
+        let script = format!(
+            "trap 'echo got {name}; exit 5' {name}; echo ready; while :; do sleep 0.1; done"
+        );
+        let mut command = machines.cs_command(&["run", "sh", "-c", &script]);
+        command.stderr(Stdio::inherit());
+        let mut process = Process::spawn_talking(command);
+        assert_eq!(process.wait_for_line(0, LIMIT), "ready");
+        machines.laptop.signal(&process, signal);
+        assert_eq!(process.wait_for_line(1, LIMIT), format!("got {name}"));
+        assert_eq!(process.wait(LIMIT).code(), Some(5));
+    }
+}
+
+#[test]
+fn on_a_terminal_a_program_gets_one() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    let script = "stty size; test -t 0 && echo a terminal; trap 'stty size; exit 3' WINCH; while :; do sleep 0.1; done";
+    let mut terminal = machines.cs_terminal(&["run", "sh", "-c", script]);
+    terminal.wait_for("30 100", LIMIT);
+    terminal.wait_for("a terminal", LIMIT);
+    // Another program changes the size of the same terminal, as a window does.
+    let tty = machines.on_laptop("for each in /proc/[0-9]*; do [ \"$(cat $each/comm)\" = cs ] && readlink $each/fd/0; done 2>/dev/null | grep pts | head -1");
+    let tty = tty.stdout.trim().to_owned();
+    drop(
+        machines
+            .laptop
+            .run(&["stty", "-F", &tty, "rows", "40", "cols", "120"])
+            .success(),
+    );
+    terminal.wait_for("40 120", LIMIT);
+    assert_eq!(terminal.wait(LIMIT).code(), Some(3));
+    // Ctrl-C is a key there.
+    let mut terminal = machines.cs_terminal(&["run", "sh", "-c", "echo ready; sleep 1000"]);
+    terminal.wait_for("ready", LIMIT);
+    terminal.type_text(testkit::terminal::CONTROL_C);
+    assert_eq!(terminal.wait(LIMIT).code(), Some(130));
+}
