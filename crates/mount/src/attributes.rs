@@ -185,6 +185,7 @@ mod tests {
             identity: Identity {
                 device: 1,
                 inode: 2,
+                born: time(0, 0),
             },
             kind: Kind::File,
             permissions: 0o644,

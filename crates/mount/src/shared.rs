@@ -80,6 +80,12 @@ impl Table {
         self.forget_ahead(id);
     }
 
+    /// It was given another size from here. `is_known`: what is known of it is of after that.
+    pub(crate) fn resized(&mut self, id: NodeId, is_known: bool) {
+        self.nodes.resized(id, is_known);
+        self.forget_ahead(id);
+    }
+
     /// What was read ahead of it is not good any more.
     pub(crate) fn forget_ahead(&mut self, id: NodeId) {
         for path in self.nodes.paths(id) {

@@ -12,11 +12,12 @@ use std::path::Path;
 
 use live::RelativePath;
 use live::files::{Attributes, Kind};
-use rustix::fs::{Mode, OFlags, ResolveFlags, fstat, open, openat, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat, openat2};
 use rustix::io::Errno;
 
 use crate::attributes::{attributes, kind};
 use crate::mounts::{Mounts, mount_of};
+use crate::stat::fstat;
 
 /// How often the kernel may say that it could not tell because something was renamed meanwhile (`openat2(2)`, `EAGAIN`).
 const ATTEMPTS: usize = 100;

@@ -12,6 +12,7 @@ mod attributes;
 mod confine;
 mod mounts;
 pub mod service;
+mod stat;
 pub mod watch;
 
 pub use confine::{Confinement, PublishError, Published};

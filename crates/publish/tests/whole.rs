@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 
 use common::*;
 use live::LARGEST_MESSAGE;
-use live::files::{Contents, Identity, Listing, Place, Reply, Request};
+use live::files::{Contents, Identity, Listing, Place, Reply, Request, Time};
 use live::message::{Message as _, ToServer};
 
 fn tree(home: &Home, places: Vec<Place>) -> Vec<Listing> {
@@ -93,6 +93,7 @@ fn files_are_read_whole_or_not_at_all() {
             identity: Some(Identity {
                 device: 1,
                 inode: 1,
+                born: Time::default(),
             }),
             ..place("a")
         };

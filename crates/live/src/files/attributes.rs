@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 pub struct Identity {
     /// Number of the file system on the laptop (`st_dev`).
     pub device: u64,
-    /// Number of the file in it (`st_ino`).
+    /// Number of the file in it (`st_ino`). File systems give it to another file when this one is gone.
     pub inode: u64,
+    /// When the file was made (`stx_btime`), by which these are told apart; zero where the file system does not know.
+    pub born: Time,
 }
 
 /// What kind of file.
@@ -25,7 +27,9 @@ pub enum Kind {
 }
 
 /// A time: seconds since 1970, which may be negative, and nanoseconds after that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[allow(missing_docs, reason = "see above")]
 pub struct Time {
     pub seconds: i64,

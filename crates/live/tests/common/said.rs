@@ -26,7 +26,11 @@ fn root() -> impl Strategy<Value = Root> {
 }
 
 fn identity() -> impl Strategy<Value = Identity> {
-    any::<(u64, u64)>().prop_map(|(device, inode)| Identity { device, inode })
+    (any::<(u64, u64)>(), time()).prop_map(|((device, inode), born)| Identity {
+        device,
+        inode,
+        born,
+    })
 }
 
 fn place() -> impl Strategy<Value = Place> {

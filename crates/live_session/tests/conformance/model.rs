@@ -194,7 +194,6 @@ fn both_sides_are_as_plain_directories() {
 }
 
 #[test]
-#[ignore = "fails: a directory that gets the number of a removed one, which is not told yet, shows what was in that one"]
 fn both_sides_are_as_plain_directories_while_the_server_looks_at_everything() {
     let name = "model::both_sides_are_as_plain_directories_while_the_server_looks_at_everything";
     with_session(name, |session| compare(session, 6, true));

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use live::files::{ErrorNumber, Handle, Identity, Opening, Outcome, Reply, Request, Root};
+use live::files::{ErrorNumber, Handle, Identity, Opening, Outcome, Reply, Request, Root, Time};
 use publish::Limits;
 use rustix::io::Errno;
 
@@ -68,7 +68,11 @@ fn a_file_that_is_another_than_the_request_says_is_left_alone() {
         let mut server = laptop.connect().await;
         for (device, inode) in [(0, 0), (u64::MAX, u64::MAX), (1, 2)] {
             let mut at = place("file");
-            at.identity = Some(Identity { device, inode });
+            at.identity = Some(Identity {
+                device,
+                inode,
+                born: Time::default(),
+            });
             let mut inside = place("inside");
             inside.identity = at.identity;
             for request in on(&at, Handle(1), &inside) {

@@ -90,8 +90,7 @@ pub(super) fn set(
         ))
     };
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
-        shared.table().forget_ahead(node);
-        give(shared, node, asked, outcome, reply);
+        give_after(shared, (node, asked), outcome, reply, Table::resized);
     });
 }
 
@@ -154,9 +153,23 @@ fn new_attributes(
 }
 
 fn give(shared: &Shared, node: NodeId, asked: Epoch, outcome: Outcome, reply: ReplyAttr) {
+    give_after(shared, (node, asked), outcome, reply, |_, _, _| ());
+}
+
+/// `note` takes down what was done to the node, and whether what is known of it is of after that.
+fn give_after(
+    shared: &Shared,
+    (node, asked): (NodeId, Epoch),
+    outcome: Outcome,
+    reply: ReplyAttr,
+    note: fn(&mut Table, NodeId, bool),
+) {
     let attributes = match attributes(outcome) {
         Ok(attributes) => attributes,
-        Err(error) => return reply.error(to_kernel(error)),
+        Err(error) => {
+            note(&mut shared.table(), node, false);
+            return reply.error(to_kernel(error));
+        }
     };
     let mut table = shared.table();
     if table.nodes.kind(node) != Some(attributes.kind) {
@@ -165,6 +178,7 @@ fn give(shared: &Shared, node: NodeId, asked: Epoch, outcome: Outcome, reply: Re
         return reply.error(to_kernel(errors::STALE));
     }
     let is_fresh = table.nodes.observe(node, &attributes, asked) != Observed::Stale;
+    note(&mut table, node, is_fresh);
     let lifetime = table.lifetime(is_fresh);
     let has_changed = table.nodes.is_stale(node, asked);
     drop(table);

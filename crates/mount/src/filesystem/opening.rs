@@ -50,10 +50,11 @@ pub(super) fn open(
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
         match opened(outcome) {
             Ok((handle, attributes)) => {
-                let is_same = shared.observed_unseen(node, &attributes, asked) == Observed::Same;
+                let observed = shared.observed_unseen(node, &attributes, asked);
+                let is_same = observed == Observed::Same;
                 let mut table = shared.table();
                 if opening.truncate {
-                    table.forget_ahead(node);
+                    table.resized(node, observed != Observed::Stale);
                 }
                 let flags = if is_same && table.is_watched {
                     FopenFlags::FOPEN_KEEP_CACHE

@@ -236,6 +236,17 @@ impl Nodes {
         }
     }
 
+    /// It was changed from here. `is_known`: its known attributes are of after that, though they were asked for before.
+    pub(crate) fn resized(&mut self, id: NodeId, is_known: bool) {
+        let next = self.next_epoch();
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.touched = next;
+            if is_known {
+                node.known_at = next;
+            }
+        }
+    }
+
     /// It has changed, nobody knows how.
     pub(crate) fn doubt(&mut self, id: NodeId) {
         let next = self.next_epoch();

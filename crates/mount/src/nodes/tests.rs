@@ -12,7 +12,11 @@ pub(crate) fn attributes(inode: u64, kind: Kind, state: u64) -> Attributes {
         nanoseconds: 0,
     };
     Attributes {
-        identity: Identity { device: 5, inode },
+        identity: Identity {
+            device: 5,
+            inode,
+            born: time,
+        },
         kind,
         permissions: 0o755,
         links: 1,
@@ -71,11 +75,16 @@ fn a_number_has_the_laptops_low_bits_and_stays() {
         identity: Identity {
             device: 6,
             inode: 0x12_3456_789a,
+            ..wide.identity
         },
         ..wide
     };
     assert_ne!(find(&mut nodes, ROOT, "b", &elsewhere), first);
     assert_ne!(find(&mut nodes, ROOT, "c", &file(0x3456_789a)), first);
+    // So is a file that was made when the one with this number was gone.
+    let mut later = wide;
+    later.identity.born.nanoseconds += 1;
+    assert_ne!(find(&mut nodes, ROOT, "d", &later), first);
     // A file with the number that the root has.
     assert_ne!(find(&mut nodes, ROOT, "d", &file(1)), ROOT);
 }

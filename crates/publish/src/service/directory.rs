@@ -7,12 +7,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{Arc, Mutex};
 
 use live::files::{Attributes, Entry, Handle, LARGEST_LISTING, Place, Reply};
-use rustix::fs::{AtFlags, RawDir, SeekFrom, fstat, seek, statat};
+use rustix::fs::{AtFlags, RawDir, SeekFrom, seek};
 use rustix::io::Errno;
 
 use super::handles::{OpenFile, Use};
 use super::{Service, Tree};
 use crate::attributes::attributes;
+use crate::stat::{fstat, statat};
 
 /// What is read from the system at once. All of it is answered, so that the position need not be kept anywhere else.
 pub(super) const BUFFER: usize = 8 << 10;

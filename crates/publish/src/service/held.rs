@@ -5,12 +5,13 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use live::files::{Identity, Kind, Place, Target};
-use rustix::fs::{Mode, OFlags, Stat, fstat, open};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
 use super::handles::OpenFile;
 use super::{Service, Tree};
 use crate::attributes::{identity, kind};
+use crate::stat::{Stat, fstat};
 
 /// A file that was, when it was found, what the request says that it is. Found by name it is opened with `O_PATH` only.
 pub(super) struct Held {

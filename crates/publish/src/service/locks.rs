@@ -12,7 +12,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use live::files::{Access, Handle, Identity, Lock, LockKind, Reply};
-use rustix::fs::{OFlags, fstat};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::handles::{OpenFile, Permit, Room};
@@ -20,6 +20,7 @@ use super::held::reopen;
 use super::ranges::Records;
 use super::{Service, Tree, system};
 use crate::attributes::identity;
+use crate::stat::fstat;
 
 /// How many ranges one owner may have locked in one file: each takes memory of the laptop's kernel. Twice as many where
 /// giving back a part makes two of one.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use live::files::{Attributes, Kind, Place, Reply};
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, chmod, fstat, linkat, mkdirat, mknodat, symlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, chmod, linkat, mkdirat, mknodat, symlinkat,
 };
 use rustix::io::Errno;
 
@@ -13,6 +13,7 @@ use super::held::path_of;
 use super::opening::make_file;
 use super::{Service, Tree};
 use crate::attributes::{attributes, kind, permissions};
+use crate::stat::fstat;
 
 /// What a directory may have beyond `rwx`: sticky, and set-group, which says whose the files in it are.
 const OF_DIRECTORIES: u16 = 0o3777;

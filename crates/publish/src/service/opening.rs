@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
 use live::files::{Access, Opening, Place, Reply};
-use rustix::fs::{Mode, OFlags, fstat, openat};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::handles::{OpenFile, Permit, Use};
@@ -13,6 +13,7 @@ use super::locks::Locks;
 use super::make::make_exact;
 use super::{Service, Tree};
 use crate::attributes::attributes;
+use crate::stat::fstat;
 
 /// How often a file may appear and vanish again while it is being created.
 const ATTEMPTS: usize = 16;

@@ -2,8 +2,7 @@
 
 use live::files::{Kind, NewAttributes, NewTime, Reply, Target};
 use rustix::fs::{
-    AtFlags, CWD, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, chmod, fstat, ftruncate,
-    utimensat,
+    AtFlags, CWD, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, chmod, ftruncate, utimensat,
 };
 use rustix::io::Errno;
 
@@ -11,6 +10,7 @@ use super::Service;
 use super::held::Held;
 use super::make::{allowed, mode};
 use crate::attributes::{attributes, permissions};
+use crate::stat::fstat;
 
 const NANOSECONDS: u32 = 1_000_000_000;
 

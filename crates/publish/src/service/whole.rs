@@ -13,12 +13,13 @@ use live::files::{
     Attributes, Contents, Entry, Kind, LARGEST_TRANSFER, LARGEST_TREE, Listing, MOST_PLACES, Place,
     Reply,
 };
-use rustix::fs::{OFlags, RawDir, fstat};
+use rustix::fs::{OFlags, RawDir};
 use rustix::io::{Errno, pread, retry_on_intr};
 
 use super::directory::{BUFFER, ENTRY, Look};
 use super::{Service, Tree};
 use crate::attributes::{attributes, identity};
+use crate::stat::fstat;
 
 impl Service {
     /// The depth first, in the laptop's order: as those who go through a tree do.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use live::RelativePath;
 use live::files::{Change, Root};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::fstat;
+
 use rustix::io::Errno;
 
 use super::batch::Batch;
@@ -16,6 +16,7 @@ use super::inotify::{Allowance, Event, Inotify};
 use super::visit::{Contents, Lacking, Visit};
 use super::{LARGEST_BATCH, Teller};
 use crate::Published;
+use crate::stat::fstat;
 
 /// How long it is waited for more changes before the first is told.
 const BATCH: Duration = Duration::from_millis(10);

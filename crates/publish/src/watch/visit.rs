@@ -8,15 +8,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use live::RelativePath;
-use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx,
-};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, StatxFlags, openat, statx};
 use rustix::io::Errno;
 
 use super::directories::Watch;
 use super::follow::Tree;
 use super::local::is_local;
 use crate::mounts::mount_of;
+use crate::stat::{Stat, fstat, statat};
 
 /// How many names of new directories are told one by one: where there are more, that anything is there is told instead.
 const MOST_MARKS: usize = 4096;

@@ -111,10 +111,10 @@ impl Home {
         let (answer, answered) = mpsc::channel();
         let service = Arc::clone(&self.service);
         let said = format!("{request:?}");
-        let asking = thread::spawn(move || answer.send(service.execute(request)));
+        let asking = thread::spawn(move || drop(answer.send(service.execute(request))));
         let outcome = answered.recv_timeout(HANGS);
         let outcome = outcome.unwrap_or_else(|_| panic!("no answer to {said}"));
-        asking.join().unwrap().unwrap();
+        asking.join().unwrap();
         outcome
     }
 
@@ -248,6 +248,7 @@ pub fn attributes(path: &Path) -> Attributes {
         identity: live::files::Identity {
             device: found.dev(),
             inode: found.ino(),
+            born: born(&found),
         },
         kind,
         permissions: (found.mode() & 0o7777) as u16,
@@ -348,5 +349,17 @@ pub fn set_extended(target: &Target, name: &str, value: &[u8], how: Setting) -> 
         name: name.to_owned().into(),
         value: value.to_vec().into(),
         how,
+    }
+}
+
+/// When it was made; zero where the file system does not know.
+fn born(metadata: &fs::Metadata) -> Time {
+    let Ok(made) = metadata.created() else {
+        return Time::default();
+    };
+    let since = made.duration_since(std::time::UNIX_EPOCH).unwrap();
+    Time {
+        seconds: since.as_secs().try_into().unwrap(),
+        nanoseconds: since.subsec_nanos(),
     }
 }

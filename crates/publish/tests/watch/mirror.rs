@@ -300,6 +300,7 @@ pub(crate) fn attributes_of(path: &Path) -> std::io::Result<Attributes> {
         identity: Identity {
             device: is.dev(),
             inode: is.ino(),
+            born: born(&is),
         },
         kind,
         permissions: u16::try_from(is.mode() & 0o7777).unwrap(),
@@ -313,4 +314,16 @@ pub(crate) fn attributes_of(path: &Path) -> std::io::Result<Attributes> {
         modified: time(is.mtime(), is.mtime_nsec()),
         changed: time(is.ctime(), is.ctime_nsec()),
     })
+}
+
+/// When it was made; zero where the file system does not know.
+fn born(metadata: &fs::Metadata) -> Time {
+    let Ok(made) = metadata.created() else {
+        return Time::default();
+    };
+    let since = made.duration_since(std::time::UNIX_EPOCH).unwrap();
+    Time {
+        seconds: since.as_secs().try_into().unwrap(),
+        nanoseconds: since.subsec_nanos(),
+    }
 }
