@@ -1,6 +1,6 @@
 //! `cs`: the command line, and which file carries out which verb.
 //!
-//! A verb is added in three places: its file with `Args` and `run`, a variant of [`Command`], a line in [`dispatch`].
+//! A verb is added in three places: its file with `Args` and `run`, a variant of `Command`, a line in `dispatch`.
 
 use std::process::ExitCode;
 

@@ -1,3 +1,6 @@
+# shellcheck shell=sh
+# What is told stands in front of this.
+# shellcheck disable=SC2154
 # Adds a public key, once. Told: $key, kind and key; $line, the whole line.
 umask 077
 directory=$HOME/.ssh

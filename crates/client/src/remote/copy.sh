@@ -1,3 +1,6 @@
+# shellcheck shell=sh
+# What is told stands in front of this.
+# shellcheck disable=SC2154
 # Puts a program in its place, whole or not at all; its bytes come behind this text. Told: $name, $size in bytes, $sum.
 directory=$HOME/.local/bin
 new=$directory/.$name.$$.tmp

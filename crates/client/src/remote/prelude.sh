@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Read by whatever `sh` the server has: POSIX, nothing more. What stands before the mark is noise of the user's own files.
 LC_ALL=C
 export LC_ALL

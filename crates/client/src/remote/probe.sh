@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Looks, and changes nothing. Told: $key, kind and key of the public key; may be empty.
 own=$HOME/.local/bin
 say home "$HOME"
@@ -7,6 +8,7 @@ say system "$(uname -s 2>/dev/null)"
 say machine "$(uname -m 2>/dev/null)"
 if [ -r /etc/os-release ]; then
     (
+        # shellcheck source=/dev/null
         . /etc/os-release
         say distribution "${ID:-} ${ID_LIKE:-}"
         say distribution_name "${PRETTY_NAME:-}"

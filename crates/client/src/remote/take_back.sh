@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Removes what was put there. Told: $key, kind and key, or nothing; $programs, lines of SHA-256, a space and a path.
 file=$HOME/.ssh/authorized_keys
 if [ -n "$key" ] && [ -r "$file" ] && grep -qF -- "$key claude-share " "$file"; then
