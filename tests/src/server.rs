@@ -242,10 +242,11 @@ impl Server {
     /// The access token that a user's credential file shows now; `None` if it shows none.
     #[must_use]
     pub fn shown_to(&self, user: &str) -> Option<String> {
-        let path = self
-            .host
-            .path(&format!("/home/{user}/.claude/.credentials.json"));
-        let document = json_object(&path);
+        let path = format!("/home/{user}/.claude/.credentials.json");
+        if !self.host.exists(&path) {
+            return None;
+        }
+        let document: Value = serde_json::from_slice(&self.host.read(&path)).ok()?;
         let token = document["claudeAiOauth"]["accessToken"].as_str()?;
         (!token.is_empty()).then(|| token.to_owned())
     }

@@ -119,7 +119,7 @@ pub struct Status {
     pub server: String,
     /// The daemon's process.
     pub daemon: u32,
-    /// When it was started: seconds since 1970.
+    /// When it was started: milliseconds since 1970.
     pub started_at: i64,
     /// What is published.
     pub directories: Vec<DirectoryStatus>,

@@ -155,7 +155,7 @@ pub struct Record {
     pub server: Server,
     /// What is published.
     pub directories: Vec<Published>,
-    /// When its daemon was started: seconds since 1970.
+    /// When its daemon was started: milliseconds since 1970.
     pub started_at: i64,
     /// The daemon's process; 0 while it is being started.
     pub pid: u32,

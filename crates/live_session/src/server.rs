@@ -93,6 +93,7 @@ impl Agent {
                     Happening::Connected { resumed: false } => {
                         // A laptop that was started anew has no file open any more, and looks at nothing.
                         self.files.fail_pending();
+                        self.mounts.begin_anew();
                         wishes.send(None).ok()?;
                     }
                     Happening::Goodbye(reason) => return Some(reason),

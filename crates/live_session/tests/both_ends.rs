@@ -358,11 +358,15 @@ fn an_end_that_was_started_anew_is_taken_up_again() {
             })
             .await
             .unwrap();
+            let there = point.join("file");
+            let before = spawn_blocking(move || fs::read_to_string(there).unwrap());
+            assert_eq!(before.await.unwrap(), "old");
             // The laptop: what was open is not any more, and all else goes on.
             for task in laptop.tasks {
                 task.abort();
             }
             drop(laptop.publisher);
+            fs::write(project.join("file"), "while nobody looked").unwrap();
             let laptop = start_laptop(&cable);
             let mut told = laptop
                 .publisher
@@ -373,6 +377,11 @@ fn an_end_that_was_started_anew_is_taken_up_again() {
                 .await
                 .unwrap();
             assert!(written, "a file that is not open any more");
+            let there = point.join("file");
+            until(move || {
+                fs::read_to_string(&there).is_ok_and(|found| found == "while nobody looked")
+            })
+            .await;
             spawn_blocking(move || fs::write(point.join("file"), "new").unwrap())
                 .await
                 .unwrap();

@@ -44,7 +44,7 @@ async fn row(session: &Session) -> [String; 5] {
         .directories
         .first()
         .map_or_else(String::new, |main| main.path.to_string_lossy().into_owned());
-    let started_at = model::Timestamp::from_millis(record.started_at.saturating_mul(1_000));
+    let started_at = model::Timestamp::from_millis(record.started_at);
     [
         session.name().to_string(),
         record.server.destination.clone(),

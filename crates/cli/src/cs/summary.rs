@@ -162,7 +162,7 @@ fn link_json(link: &LinkState) -> Value {
 }
 
 pub(crate) fn started_at(status: &Status) -> Timestamp {
-    Timestamp::from_millis(status.started_at.saturating_mul(1_000))
+    Timestamp::from_millis(status.started_at)
 }
 
 #[cfg(test)]
@@ -188,7 +188,7 @@ pub(crate) mod tests {
             session: "myproj-20260419-001500".to_owned(),
             server: "st@43.162.99.88".to_owned(),
             daemon: 4711,
-            started_at: 1_776_557_700,
+            started_at: 1_776_557_700_000,
             directories: vec![
                 directory(
                     "/Users/me/data",

@@ -30,10 +30,10 @@ use crate::app::App;
 use crate::clock;
 use crate::terminals::{Kind, Link, STOPPED};
 
-/// How many requests may wait while a program is being started.
-const MOST_WAITING: usize = 1024;
-/// How many bytes of input may.
-const MOST_WAITING_BYTES: usize = 32 << 20;
+/// How much may wait while a program is being started, in bytes: 65,536 keys, each a request, or a large paste.
+const MOST_WAITING: usize = 32 << 20;
+/// What a request that waits takes beside what is typed, in bytes.
+const WAITING: usize = 512;
 /// How many sessions one socket may look at.
 const MOST_VIEWS: usize = 64;
 /// How long the last words to a client may take before its connection is cut.
@@ -62,7 +62,8 @@ pub(super) struct State {
     /// Something is being started: what comes now waits.
     pub(super) is_busy: bool,
     waiting: VecDeque<(Command, AckSender)>,
-    waiting_bytes: usize,
+    /// What they take, in bytes.
+    waiting_length: usize,
     is_ready: bool,
     is_closed: bool,
 }
@@ -74,6 +75,17 @@ enum Command {
     Stop(Which),
     Detach(Which),
     Parsed(Parsed),
+}
+
+impl Command {
+    /// What it takes while it waits, in bytes.
+    fn length(&self) -> usize {
+        WAITING
+            + match self {
+                Self::Input(input) => input.data.len(),
+                _ => 0,
+            }
+    }
 }
 
 impl Client {
@@ -124,6 +136,7 @@ impl Client {
             let mut state = self.state();
             state.is_closed = true;
             state.waiting.clear();
+            state.waiting_length = 0;
             std::mem::take(&mut state.views)
         };
         if views.is_empty() {
@@ -213,14 +226,11 @@ impl Client {
     }
 
     fn wait(&self, state: &mut State, command: Command, ack: AckSender) {
-        let bytes = match &command {
-            Command::Input(input) => input.data.len(),
-            _ => 0,
-        };
-        if state.waiting.len() >= MOST_WAITING || state.waiting_bytes + bytes > MOST_WAITING_BYTES {
+        let length = command.length();
+        if state.waiting_length + length > MOST_WAITING {
             return refuse(ack, &Failed::new("too much waits already"));
         }
-        state.waiting_bytes += bytes;
+        state.waiting_length += length;
         state.waiting.push_back((command, ack));
     }
 
@@ -230,12 +240,9 @@ impl Client {
         state.is_busy = false;
         while !state.is_busy {
             let Some((command, ack)) = state.waiting.pop_front() else {
-                state.waiting_bytes = 0;
                 return;
             };
-            if let Command::Input(input) = &command {
-                state.waiting_bytes -= input.data.len();
-            }
+            state.waiting_length -= command.length();
             self.apply(&mut state, command, ack);
         }
     }

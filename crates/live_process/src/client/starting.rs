@@ -39,7 +39,7 @@ impl Sessions {
             id: hexadecimal(SessionId(id)),
             server: start.server.clone(),
             directories,
-            started_at: jiff::Timestamp::now().as_second(),
+            started_at: jiff::Timestamp::now().as_millisecond(),
             pid: 0,
         };
         let started = self.start_daemon(start, &name, record);

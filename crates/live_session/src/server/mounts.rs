@@ -158,6 +158,14 @@ impl Mounts {
         }
     }
 
+    /// The laptop was started anew. Until it says so again nobody tells of changes, and of some nobody may have told.
+    pub(super) fn begin_anew(&self) {
+        let watched = self.state().watched.clone();
+        let changes = watched.into_iter();
+        let changes = changes.map(|root| Change::Watched { root, all: false });
+        self.changed(&changes.collect::<Vec<_>>());
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -24,7 +24,7 @@ impl Host {
         openat2(&self.root, path, flags, mode, ResolveFlags::IN_ROOT).map(File::from)
     }
 
-    /// What stands in the file `path`, links followed as inside.
+    /// What stands in the file `path`, links followed as inside. Nothing, at once, of a FIFO that nobody writes into.
     ///
     /// # Panics
     /// When it cannot be read.
@@ -32,7 +32,7 @@ impl Host {
     #[track_caller]
     pub fn read(&self, path: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let file = self.open(path, OFlags::RDONLY, Mode::empty());
+        let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty());
         let read = file
             .map_err(std::io::Error::from)
             .and_then(|mut file| file.read_to_end(&mut bytes));

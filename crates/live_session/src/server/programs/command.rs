@@ -128,6 +128,8 @@ mod tests {
 
     /// What `printf` is told by the shell, when it is run as a program is but for the files that a login shell reads.
     fn heard(shell: &Path, words: &[Bytes]) -> Vec<u8> {
+        // Some write there, even then.
+        let home = tempfile::tempdir().unwrap();
         let fixed = ["printf", "%s\\0"].map(Bytes::from);
         let all: Vec<Bytes> = fixed.into_iter().chain(words.iter().cloned()).collect();
         let output = process::Command::new(shell)
@@ -135,7 +137,7 @@ mod tests {
             .arg(OsString::from_vec(line(&all)))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("HOME", "/nonexistent")
+            .env("HOME", home.path())
             .output()
             .unwrap();
         output.stdout
