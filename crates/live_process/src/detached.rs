@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -34,7 +35,7 @@ impl Starting<'_> {
     /// # Errors
     /// What it said instead, in words that can be shown.
     pub(crate) fn start(&self) -> io::Result<()> {
-        let mut command = Command::new(self.program);
+        let (mut command, ends_at_once) = apart(self.program);
         command.args(&self.arguments).current_dir("/");
         if let Some(environment) = &self.environment {
             let pairs = environment.iter().map(|(name, value)| (name, value));
@@ -55,16 +56,32 @@ impl Starting<'_> {
             BufReader::new(stdout.take(LONGEST)).read_until(b'\n', &mut words)?;
         }
         let words = String::from_utf8_lossy(&words);
-        match words.trim_end() {
-            READY => return Ok(()),
-            // It has closed its standard output, so it ends.
-            _ => drop(child.wait()?),
+        let is_ready = words.trim_end() == READY;
+        // One that does not work has closed its standard output, so it ends.
+        if ends_at_once || !is_ready {
+            child.wait()?;
+        }
+        if is_ready {
+            return Ok(());
         }
         Err(io::Error::other(match words.trim_end() {
             "" => format!("it ended without a word: see {}", self.log.display()),
             words => printable(words),
         }))
     }
+}
+
+/// What starts `program` where no Ctrl-C of this terminal reaches it, from its first moment on; and whether that ends when
+/// it has: `setsid`, as it leads a group, leaves the session of its own to another process.
+fn apart(program: &Path) -> (Command, bool) {
+    let setsid = Path::new("/usr/bin/setsid");
+    let has_setsid = setsid.exists();
+    let mut command = Command::new(if has_setsid { setsid } else { program });
+    if has_setsid {
+        command.arg(program);
+    }
+    command.process_group(0);
+    (command, has_setsid)
 }
 
 fn open_log(path: &Path) -> io::Result<File> {
