@@ -7,6 +7,7 @@ use client::{Extras, Profile, Profiles};
 use live_process::client::{Server, Session, Sessions, StartDirectory, StartSession};
 use live_process::local::{DirectoryStatus, FromDaemon, LinkState, Status, ToDaemon};
 use live_process::refusal;
+use tokio::time::timeout;
 
 use super::context::{self, Context};
 use super::live::LiveArgs;
@@ -18,6 +19,8 @@ use crate::program;
 
 /// How often the daemon is asked how far it is.
 const PAUSE: Duration = Duration::from_millis(30);
+/// Within how long a signal that has come is noticed.
+const NOTICED: Duration = Duration::from_millis(100);
 /// How long the server is waited for when a start is given up, in milliseconds.
 const GIVEN_UP_MS: u64 = 5_000;
 
@@ -36,7 +39,16 @@ pub(crate) async fn start(
     context
         .output
         .say(&format!("connecting to {}", model::printable(destination)))?;
-    let session = sessions::sessions(context)?.start(&wanted)?;
+    let session = match sessions::sessions(context)?.start(&wanted) {
+        Ok(session) => session,
+        Err(error) => {
+            // Ctrl-C ends what is being started, too.
+            return Err(match timeout(NOTICED, signals.next()).await {
+                Ok(Came::Ending(_)) => given_up(),
+                _ => error.into(),
+            });
+        }
+    };
     match until_mounted(&session, signals).await {
         Ok(status) => Ok((session, status)),
         Err(error) => {
@@ -44,6 +56,10 @@ pub(crate) async fn start(
             Err(error)
         }
     }
+}
+
+fn given_up() -> CliError {
+    CliError::stopped().hinted("Nothing is left of the session.")
 }
 
 /// Ends a session that has only begun.
@@ -140,7 +156,7 @@ async fn until_mounted(session: &Session, signals: &mut Signals) -> Result<Statu
         }
         tokio::select! {
             came = signals.next() => if let Came::Ending(_) = came {
-                return Err(CliError::stopped().hinted("Nothing is left of the session."));
+                return Err(given_up());
             },
             () = tokio::time::sleep(PAUSE) => {}
         }
