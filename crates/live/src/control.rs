@@ -1,5 +1,7 @@
 //! What is said of the session itself.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ pub enum Request {
     Mount(Wanted),
     /// A directory is not published any more. Answered with `Done`.
     Unmount(Root),
+    /// The session's account is this from now on. Answered with `Done` once the next program that is started has it.
+    Account(Account),
     /// A program is to run. Answered with `Done`.
     Start(Start),
     /// Somebody wants to look at a program that has a terminal, also one that has ended. Answered with `Done`.
@@ -45,10 +49,45 @@ pub struct Wanted {
     pub is_main: bool,
     /// Nothing in it can be changed from the server: the laptop refuses it, the mount says so sooner.
     pub read_only: bool,
+    /// What makes the mount.
+    pub adapter: Adapter,
+    /// It is mounted when somebody on the server asks for it, and is answered then.
+    pub when_asked: bool,
     /// The user on the laptop, who is shown as the session's user on the server.
     pub user: u32,
     /// The same of the group.
     pub group: u32,
+}
+
+/// What makes a mount.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Adapter {
+    /// The agent itself.
+    #[default]
+    Native,
+    /// The program `sshfs`, which the agent feeds.
+    Sshfs,
+}
+
+/// What the client on the server works as, for as long as the session lasts. Without a refresh token.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// What the environment of every program has, name and value: an API key.
+    pub environment: Vec<(Bytes, Bytes)>,
+    /// What the client's `.credentials.json` says, if it is to have one of the session's own.
+    pub document: Option<Bytes>,
+}
+
+/// It is a secret: only which parts there are is shown.
+impl fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.environment.iter().map(|(name, _)| name);
+        formatter
+            .debug_struct("Account")
+            .field("environment", &names.collect::<Vec<_>>())
+            .field("document", &self.document.as_ref().map(|_| "[redacted]"))
+            .finish()
+    }
 }
 
 /// What is answered.

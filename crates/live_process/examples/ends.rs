@@ -98,6 +98,9 @@ async fn laptop(verb: &str, rest: &[&str]) -> Outcome {
                     ssh_program: "ssh".into(),
                 },
                 directories: directories.iter().map(directory).collect(),
+                adapter: live::control::Adapter::Native,
+                when_asked: false,
+                account: None,
                 local_time: jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0),
             })?;
             println!("{}", started.name());

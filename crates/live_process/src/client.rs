@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 
 use jiff::civil::DateTime;
-use live::control::Failure;
+use live::control::{Adapter, Failure};
 
 use crate::local::LocalError;
 use crate::{Places, SessionName, lock};
@@ -68,6 +68,12 @@ pub struct StartSession {
     pub server: Server,
     /// What is published, the first as what the session is for.
     pub directories: Vec<StartDirectory>,
+    /// What makes the mounts.
+    pub adapter: Adapter,
+    /// They are made when somebody on the server asks for them.
+    pub when_asked: bool,
+    /// The account that is brought along, by its name in the vault.
+    pub account: Option<String>,
     /// What the clock of this laptop shows: a part of the session's name.
     pub local_time: DateTime,
 }

@@ -181,7 +181,7 @@ impl Running {
         let socket = Socket::bind(&places.make_daemons()?, &socket_name(&name))?;
         let (connection, receiver) = Connection::new(session_id(&record.id)?)?;
         let publisher = Arc::new(Publisher::new(connection.clone(), Limits::default())?);
-        let directories = Directories::begin(&publisher, &record.directories)?;
+        let directories = Directories::begin(&publisher, &record)?;
         let arguments = [
             "agent",
             "connect",

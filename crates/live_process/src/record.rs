@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use connection::ssh::Ssh;
 use data_encoding::HEXLOWER;
 use live::SessionId;
+use live::control::Adapter;
 use serde::{Deserialize, Serialize};
 use vault::VaultError;
 use vault::durable::{self, Placing};
@@ -155,6 +156,15 @@ pub struct Record {
     pub server: Server,
     /// What is published.
     pub directories: Vec<Published>,
+    /// What makes the mounts.
+    #[serde(default)]
+    pub adapter: Adapter,
+    /// They are made when somebody on the server asks for them.
+    #[serde(default)]
+    pub when_asked: bool,
+    /// The account that is brought along, by its name in the vault.
+    #[serde(default)]
+    pub account: Option<String>,
     /// When its daemon was started: milliseconds since 1970.
     pub started_at: i64,
     /// The daemon's process; 0 while it is being started.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connection::{Connection, Happening, Receiver};
-use live::control::{Failure, Reply, Request, Wanted};
+use live::control::{Account, Adapter, Failure, Reply, Request, Wanted};
 use live::files::Root;
 use live::message::{ToLaptop, ToServer};
 use publish::watch::Watcher;
@@ -38,6 +38,8 @@ pub struct Publisher {
 
 struct State {
     directories: BTreeMap<Root, Directory>,
+    /// What every agent is told that this session has.
+    account: Option<Account>,
     wishes: Wishes,
 }
 
@@ -51,12 +53,25 @@ impl Wishes {
     }
 }
 
+/// How a directory is published.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// What its mount point on the server is called.
+    pub name: String,
+    /// It is what the session is for.
+    pub is_main: bool,
+    /// Nothing in it can be changed from the server.
+    pub read_only: bool,
+    /// What makes the mount there.
+    pub adapter: Adapter,
+    /// It is mounted when somebody on the server asks for it, not before.
+    pub when_asked: bool,
+}
+
 /// A published directory.
 struct Directory {
     path: PathBuf,
-    name: String,
-    is_main: bool,
-    read_only: bool,
+    publication: Publication,
     /// The number of the wish that says how it is with the mount.
     wish: u64,
     mount: watch::Sender<Mount>,
@@ -96,13 +111,14 @@ impl Publisher {
             telling,
             state: Mutex::new(State {
                 directories: BTreeMap::new(),
+                account: None,
                 wishes: Wishes(random()?),
             }),
         })
     }
 
-    /// Lets the server have `directory` as `root`, and has it mounted under `name` there: now, and again after an agent that
-    /// was started anew. Tells how far that is.
+    /// Lets the server have `directory` as `root`, and has it mounted there under `name`, beside the one that the session is
+    /// for.
     ///
     /// # Errors
     /// If it cannot be published or watched.
@@ -113,32 +129,29 @@ impl Publisher {
         name: &str,
         read_only: bool,
     ) -> Result<watch::Receiver<Mount>, PublishError> {
-        self.publish_as(false, root, directory, name, read_only)
+        let publication = Publication {
+            name: name.to_owned(),
+            is_main: false,
+            read_only,
+            adapter: Adapter::Native,
+            when_asked: false,
+        };
+        self.publish_as(root, directory, publication)
     }
 
-    /// The same of the directory that the session is for.
+    /// Lets the server have `directory` as `root`, and has it mounted there: now, and again after an agent that was started
+    /// anew. Tells how far that is.
     ///
     /// # Errors
     /// If it cannot be published or watched.
-    pub fn publish_main(
+    pub fn publish_as(
         &self,
         root: Root,
         directory: &Path,
-        name: &str,
-        read_only: bool,
+        publication: Publication,
     ) -> Result<watch::Receiver<Mount>, PublishError> {
-        self.publish_as(true, root, directory, name, read_only)
-    }
-
-    fn publish_as(
-        &self,
-        is_main: bool,
-        root: Root,
-        directory: &Path,
-        name: &str,
-        read_only: bool,
-    ) -> Result<watch::Receiver<Mount>, PublishError> {
-        self.service.publish(root, directory, read_only)?;
+        self.service
+            .publish(root, directory, publication.read_only)?;
         if let Err(error) = self.watcher.add(root, directory) {
             self.service.withdraw(root);
             return Err(error);
@@ -147,9 +160,7 @@ impl Publisher {
         let mut state = self.state();
         let directory = Directory {
             path: directory.to_owned(),
-            name: name.to_owned(),
-            is_main,
-            read_only,
+            publication,
             wish: state.wishes.next(),
             mount,
             is_ending: false,
@@ -178,6 +189,14 @@ impl Publisher {
         // Fails if it was withdrawn meanwhile.
         drop(over.await);
         self.withdraw(root);
+    }
+
+    /// Has the server work as `account` from now on, and every agent that is started anew.
+    pub fn set_account(&self, account: Account) {
+        let mut state = self.state();
+        let wish = state.wishes.next();
+        self.ask(wish, Request::Account(account.clone()));
+        state.account = Some(account);
     }
 
     /// The programs on the server.
@@ -243,8 +262,12 @@ impl Publisher {
         let mut state = self.state();
         let State {
             directories,
+            account,
             wishes,
         } = &mut *state;
+        if let Some(account) = account {
+            self.ask(wishes.next(), Request::Account(account.clone()));
+        }
         for (root, directory) in directories {
             if directory.is_ending {
                 directory.mount.send_replace(Mount::Gone);
@@ -254,7 +277,7 @@ impl Publisher {
             self.watcher.remove(*root);
             self.telling.forget(*root);
             // What was removed meanwhile cannot be published any more, and is answered with errors.
-            let read_only = directory.read_only;
+            let read_only = directory.publication.read_only;
             drop(self.service.publish(*root, &directory.path, read_only));
             drop(self.watcher.add(*root, &directory.path));
             directory.wish = wishes.next();
@@ -264,11 +287,20 @@ impl Publisher {
     }
 
     fn ask_for_mount(&self, root: Root, directory: &Directory) {
+        let Publication {
+            name,
+            is_main,
+            read_only,
+            adapter,
+            when_asked,
+        } = directory.publication.clone();
         let wanted = Wanted {
             root,
-            name: directory.name.clone(),
-            is_main: directory.is_main,
-            read_only: directory.read_only,
+            name,
+            is_main,
+            read_only,
+            adapter,
+            when_asked,
             user: geteuid().as_raw(),
             group: getegid().as_raw(),
         };

@@ -19,7 +19,7 @@ mod points;
 mod programs;
 mod remote_files;
 
-use crate::random;
+use crate::{failure, random};
 use mounts::Mounts;
 use programs::Programs;
 use remote_files::RemoteFiles;
@@ -139,6 +139,7 @@ impl Agent {
                 mounts.unmount(root);
                 Ok(Reply::Done)
             }
+            Request::Account(_) => Err(failure("accounts are not brought along yet", "")),
             Request::Start(start) => {
                 let mount = |root| mounts.point(root);
                 programs.start(start, mount).map(|()| Reply::Done)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use client::{Extras, Profile, Profiles};
+use live::control::Adapter;
 use live_process::client::{Server, Session, Sessions, StartDirectory, StartSession};
 use live_process::local::{DirectoryStatus, FromDaemon, LinkState, Status, ToDaemon};
 use live_process::refusal;
@@ -87,6 +88,9 @@ fn wanted(args: &LiveArgs, context: &Context) -> Result<StartSession, CliError> 
         arguments: vec![daemon::NAME.into()],
         server: server(profile),
         directories,
+        adapter: Adapter::Native,
+        when_asked: false,
+        account: None,
         local_time: jiff::Zoned::now().datetime(),
     })
 }

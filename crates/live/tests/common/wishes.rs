@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use live::RelativePath;
-use live::control::{Failure, Reply, Request, Wanted};
+use live::control::{Account, Adapter, Failure, Reply, Request, Wanted};
 use live::files::Root;
 use live::programs::{
     Directory, Ended, Input, Output, Program, Report, Size, Start, Stream, Viewer, What,
@@ -12,16 +12,29 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 pub(crate) fn wish() -> impl Strategy<Value = Request> {
-    let wanted = any::<(u32, String, [bool; 2], u32, u32)>().prop_map(
-        |(root, name, [is_main, read_only], user, group)| Wanted {
+    let wanted = any::<(u32, String, [bool; 4], u32, u32)>().prop_map(
+        |(root, name, [is_main, read_only, is_sshfs, when_asked], user, group)| Wanted {
             root: Root(root),
             name,
             is_main,
             read_only,
+            adapter: if is_sshfs {
+                Adapter::Sshfs
+            } else {
+                Adapter::Native
+            },
+            when_asked,
             user,
             group,
         },
     );
+    let pair = (bytes(), bytes());
+    let account = (vec(pair, 0..3), of(bytes())).prop_map(|(environment, document)| {
+        Request::Account(Account {
+            environment,
+            document,
+        })
+    });
     let unmount = any::<u32>().prop_map(|root| Request::Unmount(Root(root)));
     let attach =
         (any::<(u32, u64, bool)>(), of(size())).prop_map(|((program, viewer, read_only), size)| {
@@ -37,6 +50,7 @@ pub(crate) fn wish() -> impl Strategy<Value = Request> {
     prop_oneof![
         wanted.prop_map(Request::Mount),
         unmount,
+        account,
         start().prop_map(Request::Start),
         attach,
         detach,

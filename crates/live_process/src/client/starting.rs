@@ -39,6 +39,9 @@ impl Sessions {
             id: hexadecimal(SessionId(id)),
             server: start.server.clone(),
             directories,
+            adapter: start.adapter,
+            when_asked: start.when_asked,
+            account: start.account.clone(),
             started_at: jiff::Timestamp::now().as_millisecond(),
             pid: 0,
         };

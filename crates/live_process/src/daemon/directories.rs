@@ -3,20 +3,28 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use live::control::Failure;
+use live::control::{Adapter, Failure};
 use live::files::Root;
-use live_session::laptop::{Mount, Publisher};
+use live_session::laptop::{Mount, Publication, Publisher};
 use model::printable;
 use tokio::sync::watch;
 
 use super::{Daemon, DaemonError};
-use crate::client::Published;
+use crate::client::{Published, Record};
 use crate::local::{DirectoryStatus, LocalPath};
 use crate::refusal;
 
 /// See the head of this file.
 pub(super) struct Directories {
+    mounting: Mounting,
     state: Mutex<State>,
+}
+
+/// How all directories of a session are mounted.
+#[derive(Clone, Copy)]
+struct Mounting {
+    adapter: Adapter,
+    when_asked: bool,
 }
 
 struct State {
@@ -32,16 +40,19 @@ struct Entry {
 
 impl Directories {
     /// Publishes what is so from the beginning.
-    pub(super) fn begin(
-        publisher: &Arc<Publisher>,
-        published: &[Published],
-    ) -> Result<Self, DaemonError> {
-        let publish_one = |published: &Published| publish(publisher, published.clone());
+    pub(super) fn begin(publisher: &Arc<Publisher>, record: &Record) -> Result<Self, DaemonError> {
+        let published = &record.directories;
+        let mounting = Mounting {
+            adapter: record.adapter,
+            when_asked: record.when_asked,
+        };
+        let publish_one = |published: &Published| publish(publisher, published.clone(), mounting);
         let entries: Result<Vec<Entry>, Failure> = published.iter().map(publish_one).collect();
         let entries = entries.map_err(|failure| DaemonError::Directory(failure.message))?;
         let last = published.iter().map(|published| published.root).max();
         let next = last.map_or(0, |last| last.saturating_add(1));
         Ok(Self {
+            mounting,
             state: Mutex::new(State { next, entries }),
         })
     }
@@ -125,7 +136,7 @@ impl Daemon {
             let path = refusal::check(directory, &paths.collect::<Vec<_>>(), &self.places)?;
             let published = Published::new(path, state.next, read_only);
             let root = Root(published.root);
-            let entry = publish(&self.publisher, published)?;
+            let entry = publish(&self.publisher, published, self.directories.mounting)?;
             let told = entry.mount.clone();
             state.next = state.next.saturating_add(1);
             state.entries.push(entry);
@@ -168,7 +179,11 @@ impl Daemon {
     }
 }
 
-fn publish(publisher: &Publisher, published: Published) -> Result<Entry, Failure> {
+fn publish(
+    publisher: &Publisher,
+    published: Published,
+    mounting: Mounting,
+) -> Result<Entry, Failure> {
     let Published {
         path,
         root,
@@ -176,10 +191,14 @@ fn publish(publisher: &Publisher, published: Published) -> Result<Entry, Failure
         read_only,
         is_main,
     } = &published;
-    let mount = match is_main {
-        true => publisher.publish_main(Root(*root), path, name, *read_only),
-        false => publisher.publish(Root(*root), path, name, *read_only),
+    let publication = Publication {
+        name: name.clone(),
+        is_main: *is_main,
+        read_only: *read_only,
+        adapter: mounting.adapter,
+        when_asked: mounting.when_asked,
     };
+    let mount = publisher.publish_as(Root(*root), path, publication);
     let mount = mount.map_err(|error| Failure {
         message: format!("{} cannot be published: {error}", path.display()),
         hint: String::new(),
