@@ -113,6 +113,11 @@ fn aim(request: &mut Request, hint: u8, last: Handle) {
             *handle = last;
             *offset %= LARGEST;
         }
+        R::WriteAndSet { handle, offset, new, .. } => {
+            *handle = last;
+            *offset %= LARGEST;
+            new.size = new.size.map(|size| size % LARGEST);
+        }
         R::Allocate { handle, offset, length, .. } => {
             *handle = last;
             *offset %= LARGEST;
@@ -155,7 +160,7 @@ fuzz_target!(|input: (bool, Vec<(u8, &[u8])>)| {
         };
         aim(&mut request, hint, last);
         let outcome = service.execute(request);
-        if let Ok(Reply::Opened { handle, .. }) = outcome {
+        if let Ok(Reply::Opened { handle, .. } | Reply::Created { handle, .. }) = outcome {
             last = handle;
         }
         let told = ToServer::File(number, outcome).encode();

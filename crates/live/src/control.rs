@@ -11,11 +11,12 @@ use crate::programs::{Program, Report, Size, Start, Viewer};
 /// What the laptop asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// A published directory is to be mounted, if it is not. Answered with `Mounted`.
+    /// A published directory is to be mounted, if it is not. Answered with `Mounted`, or with `Offered` and that later.
     Mount(Wanted),
     /// A directory is not published any more. Answered with `Done`.
     Unmount(Root),
-    /// The session's account is this from now on. Answered with `Done` once the next program that is started has it.
+    /// The session's account is this from now on. Answered with `Done` once the next program that is started has it, or with
+    /// `SignedIn`.
     Account(Account),
     /// A program is to run. Answered with `Done`.
     Start(Start),
@@ -51,7 +52,7 @@ pub struct Wanted {
     pub read_only: bool,
     /// What makes the mount.
     pub adapter: Adapter,
-    /// It is mounted when somebody on the server asks for it, and is answered then.
+    /// It is mounted when somebody on the server asks for it.
     pub when_asked: bool,
     /// The user on the laptop, who is shown as the session's user on the server.
     pub user: u32,
@@ -99,6 +100,12 @@ pub enum Reply {
     Mounted(Bytes),
     /// Which programs there are, the lowest number first; of those that ended, the last ones.
     Programs(Vec<Report>),
+    /// It is mounted when somebody on the server asks for it, and is not now. `Mounted` follows with the same number when
+    /// it is, and this again when it is not any more.
+    Offered,
+    /// The account is told, and somebody has signed in where its login would be: the session has that login until then, and
+    /// everything else of the account.
+    SignedIn,
 }
 
 /// Why something was not done.

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod change;
+mod reply;
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -13,6 +14,7 @@ use crate::RelativePath;
 
 pub use attributes::{Attributes, Identity, Kind, NewAttributes, NewTime, Time};
 pub use change::Change;
+pub use reply::{Contents, Entry, Listing, Reply, Space};
 
 /// The most that one request reads or writes, in bytes.
 pub const LARGEST_TRANSFER: u32 = 1 << 20;
@@ -148,14 +150,14 @@ pub enum Request {
     SetAttributes(Target, NewAttributes),
     /// Answered with `Bytes`: what the link says.
     ReadLink(Place),
-    /// Answered with `Attributes`.
+    /// Answered with `Made`.
     MakeDirectory {
         /// Where.
         place: Place,
         /// As they are to be; nothing is taken away from them.
         permissions: u16,
     },
-    /// An empty file, pipe or socket. Answered with `Attributes`.
+    /// An empty file, pipe or socket. Answered with `Made`.
     MakeNode {
         /// Where.
         place: Place,
@@ -164,21 +166,21 @@ pub enum Request {
         /// As they are to be; nothing is taken away from them.
         permissions: u16,
     },
-    /// A symbolic link. Answered with `Attributes`.
+    /// A symbolic link. Answered with `Made`.
     MakeLink {
         /// Where.
         place: Place,
         /// What it says.
         target: Bytes,
     },
-    /// Another name of a file. Answered with `Attributes`.
+    /// Another name of a file. Answered with `Made`.
     AddName {
         /// The file.
         of: Place,
         /// Its new name.
         place: Place,
     },
-    /// Answered with `Done`.
+    /// Answered with `Renamed`.
     Rename {
         /// From where.
         from: Place,
@@ -187,13 +189,13 @@ pub enum Request {
         /// What becomes of what is there.
         how: Renaming,
     },
-    /// A file, link, pipe or socket. Answered with `Done`.
+    /// A file, link, pipe or socket. Answered with `Removed`.
     Remove(Place),
-    /// An empty directory. Answered with `Done`.
+    /// An empty directory. Answered with `Removed`.
     RemoveDirectory(Place),
     /// Answered with `Opened`.
     Open(Place, Opening),
-    /// Makes a file and opens it. Answered with `Opened`.
+    /// Makes a file and opens it. Answered with `Created`.
     Create {
         /// Where.
         place: Place,
@@ -230,6 +232,18 @@ pub enum Request {
         offset: u64,
         /// What.
         bytes: Bytes,
+    },
+    /// Writes all of it, [`LARGEST_TRANSFER`] at most, or is an error; then sets attributes, as `SetAttributes` does, with
+    /// nothing between the two that was asked for from here. Answered with `Attributes`.
+    WriteAndSet {
+        /// The file.
+        handle: Handle,
+        /// To where; does not matter where it was opened to append.
+        offset: u64,
+        /// What.
+        bytes: Bytes,
+        /// What they are to be after that.
+        new: NewAttributes,
     },
     /// Returns when everything is on the laptop's disk. Answered with `Done`.
     Sync {
@@ -312,85 +326,6 @@ pub enum Request {
     ReadTree(#[serde(deserialize_with = "few")] Vec<Place>),
     /// Whole files, [`LARGEST_TRANSFER`] bytes together and [`MOST_PLACES`] at most. Answered with `Files`, in this order.
     ReadFiles(#[serde(deserialize_with = "few")] Vec<Place>),
-}
-
-/// An entry of a directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its name there.
-    pub name: Bytes,
-    /// What it is.
-    pub attributes: Attributes,
-}
-
-/// A whole directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listing {
-    /// Where it is.
-    pub path: RelativePath,
-    /// Which it is.
-    pub identity: Identity,
-    /// What is in it, without `.` and `..`, in the laptop's order.
-    pub entries: Vec<Entry>,
-}
-
-/// A whole file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contents {
-    /// As they were before it was read, and after that.
-    pub attributes: Attributes,
-    /// What is in it.
-    pub bytes: Bytes,
-}
-
-/// What is answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply {
-    /// It is done.
-    Done,
-    /// Of the file, when it was done.
-    Attributes(Attributes),
-    /// An open file.
-    Opened {
-        /// Its number.
-        handle: Handle,
-        /// Its attributes.
-        attributes: Attributes,
-    },
-    /// Contents.
-    Bytes(Bytes),
-    /// How many bytes.
-    Count(u64),
-    /// Where.
-    Offset(u64),
-    /// A part of a directory.
-    Entries {
-        /// In the laptop's order.
-        entries: Vec<Entry>,
-        /// Nothing comes after these.
-        is_last: bool,
-    },
-    /// What there is of a file system, as `statvfs` tells it.
-    Space(Space),
-    /// A lock, of kind `Unlock` if there is none in the way.
-    Lock(Lock),
-    /// Directories.
-    Tree(Vec<Listing>),
-    /// Files; `None` for one that is not there or another, that is none, has changed while it was read, or had no room.
-    Files(Vec<Option<Contents>>),
-}
-
-/// See [`Reply::Space`]: in units of `block_size` bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "as in statvfs(3)")]
-pub struct Space {
-    pub block_size: u32,
-    pub blocks: u64,
-    pub blocks_free: u64,
-    pub blocks_available: u64,
-    pub files: u64,
-    pub files_free: u64,
-    pub longest_name: u32,
 }
 
 /// Why it was not done: a number of `errno(3)` on Linux.

@@ -66,7 +66,9 @@ pub struct DecodeError;
 impl Message for ToLaptop {
     fn lane(&self) -> Lane {
         match self {
-            Self::File(_, files::Request::Write { .. }) => Lane::Bulk,
+            Self::File(_, files::Request::Write { .. } | files::Request::WriteAndSet { .. }) => {
+                Lane::Bulk
+            }
             Self::File(..) => Lane::Metadata,
             Self::Program(..) | Self::Taken(..) => Lane::Terminal,
             Self::Control(..) => Lane::Control,

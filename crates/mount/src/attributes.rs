@@ -15,7 +15,7 @@ const BLOCK: u32 = 4096;
 
 /// Whose files on the laptop are whose on the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Owners {
+pub struct Owners {
     pub(crate) laptop_user: u32,
     pub(crate) laptop_group: u32,
     pub(crate) server_user: u32,
@@ -24,7 +24,8 @@ pub(crate) struct Owners {
 
 impl Owners {
     /// The laptop's user is whoever runs this.
-    pub(crate) fn new(laptop_user: u32, laptop_group: u32) -> Self {
+    #[must_use]
+    pub fn new(laptop_user: u32, laptop_group: u32) -> Self {
         let (server_user, server_group) = (geteuid().as_raw(), getegid().as_raw());
         Self {
             laptop_user,
@@ -35,7 +36,8 @@ impl Owners {
     }
 
     /// The server's number of a user of the laptop's.
-    fn user(self, laptop: u32) -> u32 {
+    #[must_use]
+    pub fn user(self, laptop: u32) -> u32 {
         if laptop == self.laptop_user {
             self.server_user
         } else {
@@ -44,7 +46,8 @@ impl Owners {
     }
 
     /// The server's number of a group of the laptop's.
-    fn group(self, laptop: u32) -> u32 {
+    #[must_use]
+    pub fn group(self, laptop: u32) -> u32 {
         if laptop == self.laptop_group {
             self.server_group
         } else {
@@ -53,12 +56,14 @@ impl Owners {
     }
 
     /// The laptop's number of a user of the server's; `None` if it has none there.
-    pub(crate) fn laptop_user(self, server: u32) -> Option<u32> {
+    #[must_use]
+    pub fn laptop_user(self, server: u32) -> Option<u32> {
         (server == self.server_user).then_some(self.laptop_user)
     }
 
     /// The laptop's number of a group of the server's; `None` if it has none there.
-    pub(crate) fn laptop_group(self, server: u32) -> Option<u32> {
+    #[must_use]
+    pub fn laptop_group(self, server: u32) -> Option<u32> {
         (server == self.server_group).then_some(self.laptop_group)
     }
 }

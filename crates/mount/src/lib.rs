@@ -4,11 +4,14 @@
 //! attributes and contents until then. It knows no network, waits for no answer itself, and follows no link.
 //!
 //! - `nodes` is the table of what the kernel knows, `opened` that of what is open, `changes` says what a change means
-//!   for the kernel. They are pure.
+//!   for the kernel, and `events` for those who watch. They are pure.
 //! - `ahead` has what was read before anybody has asked for it. It is pure, too.
-//! - `filesystem` answers the kernel's requests, one module for each subject; `shared` is what these have in common.
+//! - `filesystem` answers the kernel's requests, one module for each subject; `shared` is what these have in common, `table`
+//!   what is known, `outcomes` what answers have in them.
 //! - `pending` has every request that is not answered yet, so that none stays when the mount ends.
 //! - `invalidator` is the one thread that tells the kernel what to forget, `later` the one for what takes a while.
+//! - `events::replay` is the one thread that does in the mount what the laptop has done, so that the kernel tells those who
+//!   watch; `filesystem::replayed` knows and answers it.
 //! - `mounting` makes and ends mounts, `mounted` puts everything together.
 //!
 //! **Locks.** The kernel may hold back whoever tells it to forget something until requests are answered. Therefore only the
@@ -19,6 +22,7 @@ mod ahead;
 mod attributes;
 mod changes;
 mod errors;
+mod events;
 mod files;
 mod filesystem;
 mod invalidator;
@@ -28,11 +32,14 @@ mod mounting;
 mod nodes;
 mod notifications;
 mod opened;
+mod outcomes;
 mod pending;
 mod shared;
 mod stream;
+mod table;
 mod writing;
 
+pub use attributes::Owners;
 pub use files::{Answer, Files};
 pub use mounted::{Mounted, Options, mount};
-pub use mounting::{SUBTYPE, detach_dead};
+pub use mounting::{Mountpoint, SUBTYPE, detach_dead};

@@ -11,6 +11,8 @@ use fuser::{BackgroundSession, Config, Session, SessionACL};
 use live::files::{Change, Root};
 
 use crate::attributes::Owners;
+use crate::events;
+use crate::events::replay::{self, Replay};
 use crate::files::Files;
 use crate::filesystem::LaptopFiles;
 use crate::invalidator::Invalidator;
@@ -70,12 +72,20 @@ pub fn mount(
     let (device, mountpoint) = mounting::mount(directory, &wish)?;
     // From here on it has to be unmounted again if anything fails.
     match start(device, root, files, options) {
-        Ok((shared, session, threads)) => Ok(Mounted {
-            shared,
-            mountpoint,
-            session: Some(session),
-            threads,
-        }),
+        Ok((shared, session, mut threads)) => {
+            // Without it, those who watch are told of nothing that the laptop does.
+            let events = mountpoint.place().map(|place| {
+                let shared = Arc::clone(&shared);
+                replay::start(shared, place)
+            });
+            threads.extend(events.and_then(Result::ok));
+            Ok(Mounted {
+                shared,
+                mountpoint,
+                session: Some(session),
+                threads,
+            })
+        }
         Err(error) => {
             drop(mountpoint.detach());
             Err(error)
@@ -94,7 +104,8 @@ fn start(
     let notifications = Notifications::new(device.try_clone()?);
     let pending: Arc<Pending> = Arc::default();
     let (later, later_thread) = Later::start(Arc::clone(&pending))?;
-    let (invalidator, invalidator_thread) = Invalidator::start(notifications)?;
+    let replay: Arc<Replay> = Arc::default();
+    let (invalidator, invalidator_thread) = Invalidator::start(notifications, Arc::clone(&replay))?;
     let owners = Owners::new(options.user, options.group);
     let table = Mutex::new(Table::new(root));
     let shared = Arc::new(Shared {
@@ -104,6 +115,7 @@ fn start(
         pending,
         invalidator,
         later,
+        replay,
         table,
     });
     let mut config = Config::default();
@@ -129,9 +141,11 @@ impl Mounted {
     /// Takes over what has changed on the laptop. In the order in which the laptop tells it, and before answers that it gave
     /// after that. Does not wait.
     pub fn changed(&self, changes: &[Change]) {
-        for change in changes {
-            self.shared.changed(change);
-        }
+        let events = changes
+            .iter()
+            .flat_map(|change| self.shared.changed(change));
+        let events = events::paired(events.collect());
+        self.shared.invalidator.then_replay(events);
     }
 
     /// Ends it. Whoever waits for the laptop gets `EIO`; whoever has something open there gets errors from then on. What was
@@ -147,6 +161,7 @@ impl Mounted {
         let Some(session) = self.session.take() else {
             return Ok(());
         };
+        self.shared.replay.end();
         self.shared.end();
         let detached = self.mountpoint.detach();
         let is_over = |session: &BackgroundSession| session.guard.is_finished();

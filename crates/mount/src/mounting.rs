@@ -16,6 +16,8 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{getgid, getuid};
 
+use crate::events::replay::Place;
+
 /// What mounts of this kind are called in `/proc/self/mountinfo`, after `fuse.`.
 pub const SUBTYPE: &str = "claude-share";
 
@@ -34,7 +36,7 @@ pub(crate) struct Wish<'a> {
 
 /// A mount that is there.
 #[derive(Debug)]
-pub(crate) struct Mountpoint {
+pub struct Mountpoint {
     /// Absolute, without links.
     directory: PathBuf,
     /// The number by which the kernel calls the connection: the minor number of `st_dev`.
@@ -133,11 +135,30 @@ fn receive(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
 }
 
 impl Mountpoint {
+    /// What is mounted at `directory`, which is absolute and without links, if it is a mount of this kind. Asks no file
+    /// system.
+    #[must_use]
+    pub fn find(directory: &Path) -> Option<Self> {
+        let number = last_mount(directory).filter(|_| is_of_this_kind(directory));
+        number.map(|number| Self {
+            directory: directory.to_owned(),
+            number: Some(number),
+        })
+    }
+
+    /// Where it is, if the kernel's number of it is known.
+    pub(crate) fn place(&self) -> Option<Place> {
+        Some(Place {
+            directory: self.directory.clone(),
+            number: self.number?,
+        })
+    }
+
     /// Takes it out of the tree of files, whoever uses it. Nothing is done if it is no longer there.
     ///
     /// # Errors
     /// If that is not permitted.
-    pub(crate) fn detach(&self) -> io::Result<()> {
+    pub fn detach(&self) -> io::Result<()> {
         // What was mounted there since is not ours to unmount.
         if last_mount(&self.directory).is_none_or(|last| Some(last) != self.number) {
             return Ok(());
@@ -167,7 +188,7 @@ impl Mountpoint {
 
     /// Breaks the connection: whoever still has something open there gets errors from here on. Whether that could be done:
     /// `fusectl` may not be mounted.
-    pub(crate) fn abort(&self) -> bool {
+    pub fn abort(&self) -> bool {
         let Some(number) = self.number else {
             return false;
         };

@@ -10,6 +10,7 @@ use live::files::{Access, Entry, ErrorNumber, Handle, Opening};
 
 use crate::nodes::{Epoch, NodeId};
 use crate::stream::Stream;
+use crate::writing::Through;
 
 /// The number that the kernel has been given for an open file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +50,9 @@ pub(crate) struct Open {
     pub(crate) stream: Stream,
     /// Why something could not be written through it that was accepted.
     pub(crate) write_error: Option<ErrorNumber>,
+    /// The file was empty when it was opened, and has been written from its beginning on since: whoever does that is
+    /// making it.
+    pub(crate) is_making: bool,
     /// Where the last write through it ended, and how many have followed each other.
     written: (u64, u32),
 }
@@ -86,6 +90,7 @@ impl Opened {
                 listing: Listing::default(),
                 stream: Stream::default(),
                 write_error: None,
+                is_making: false,
                 written: (0, 0),
             },
         );
@@ -125,6 +130,17 @@ impl Opened {
         let mut of_node = self.open.values().filter(|open| open.node == node);
         of_node.find_map(|open| match open.on_laptop {
             OnLaptop::Open(handle) if !to_write || open.is_writable() => Some(handle),
+            _ => None,
+        })
+    }
+
+    /// Through which the file is being made, if it is.
+    pub(crate) fn making(&self, node: NodeId) -> Option<Through> {
+        let mut open = self.open.iter();
+        open.find_map(|(id, open)| match open.on_laptop {
+            OnLaptop::Open(handle) if open.node == node && open.is_making => {
+                Some(Through { id: *id, handle })
+            }
             _ => None,
         })
     }
@@ -186,7 +202,9 @@ impl Open {
     /// It is written there. Whether that goes on and on from where the one before has ended.
     pub(crate) fn writes_on(&mut self, range: &Range<u64>) -> bool {
         let (end, count) = self.written;
-        let count = if range.start == end { count + 1 } else { 0 };
+        let goes_on = range.start == end;
+        self.is_making &= goes_on;
+        let count = if goes_on { count + 1 } else { 0 };
         self.written = (range.end, count.min(WRITES));
         count >= WRITES
     }
@@ -201,7 +219,7 @@ impl Open {
         )
     }
 
-    fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         matches!(
             self.how,
             How::File(Opening {

@@ -1,27 +1,23 @@
 //! What all requests have in common: the tables, and how the laptop is asked.
 
-use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use live::files::{Attributes, Change, ErrorNumber, Handle, Outcome, Reply, Request, Root, Target};
+use live::files::{Attributes, Change, ErrorNumber, Handle, Outcome, Request, Root, Target};
 
-use crate::ahead::Ahead;
 use crate::attributes::Owners;
 use crate::changes::{self, Invalidation};
 use crate::errors;
+use crate::events::Event;
+use crate::events::replay::Replay;
 use crate::files::Files;
 use crate::invalidator::Invalidator;
 use crate::later::Later;
-use crate::nodes::{Epoch, GUESSES, NodeId, Nodes, Observed};
-use crate::opened::{How, OnLaptop, OpenId, Opened, ThenHandle};
+use crate::nodes::{Epoch, GUESSES, NodeId, Observed};
+use crate::opened::{How, OnLaptop, OpenId, ThenHandle};
+use crate::outcomes::opened_by;
+pub(crate) use crate::outcomes::{attributes, bytes, count, done, opened, split};
 use crate::pending::{Pending, Waiter};
-use crate::writing::Writing;
-
-/// How long the kernel may keep what it is told of changes of.
-const WATCHED: Duration = Duration::from_secs(3600);
-/// How long otherwise.
-const UNWATCHED: Duration = Duration::from_secs(1);
+pub(crate) use crate::table::Table;
 
 /// A request that is made of a guess.
 struct Asked {
@@ -41,89 +37,8 @@ pub(crate) struct Shared {
     pub(crate) pending: Arc<Pending>,
     pub(crate) invalidator: Invalidator,
     pub(crate) later: Later,
+    pub(crate) replay: Arc<Replay>,
     pub(crate) table: Mutex<Table>,
-}
-
-/// What is known.
-pub(crate) struct Table {
-    pub(crate) nodes: Nodes,
-    pub(crate) opened: Opened,
-    pub(crate) ahead: Ahead,
-    pub(crate) writing: Writing,
-    /// All changes are told.
-    pub(crate) is_watched: bool,
-}
-
-impl Table {
-    pub(crate) fn new(root: Root) -> Self {
-        Self {
-            nodes: Nodes::new(root),
-            opened: Opened::default(),
-            ahead: Ahead::default(),
-            writing: Writing::default(),
-            is_watched: false,
-        }
-    }
-
-    /// How long the kernel may keep what it is given.
-    pub(crate) fn lifetime(&self, is_fresh: bool) -> Duration {
-        match (is_fresh, self.is_watched) {
-            (false, _) => Duration::ZERO,
-            (true, true) => WATCHED,
-            (true, false) => UNWATCHED,
-        }
-    }
-
-    /// It was changed from here: see [`Nodes::touched`].
-    pub(crate) fn touched(&mut self, id: NodeId) {
-        self.nodes.touched(id);
-        self.forget_ahead(id);
-    }
-
-    /// It was given another size from here. `is_known`: what is known of it is of after that.
-    pub(crate) fn resized(&mut self, id: NodeId, is_known: bool) {
-        self.nodes.resized(id, is_known);
-        self.forget_ahead(id);
-    }
-
-    /// What was read ahead of it is not good any more.
-    pub(crate) fn forget_ahead(&mut self, id: NodeId) {
-        for path in self.nodes.paths(id) {
-            self.ahead.forget(&path, false);
-        }
-    }
-
-    /// The same of a name, and of what is below it.
-    pub(crate) fn forget_name_ahead(&mut self, parent: NodeId, name: &OsStr) {
-        for path in self.nodes.paths(parent) {
-            if let Ok(path) = path.join(name) {
-                self.ahead.forget(&path, true);
-            }
-        }
-    }
-
-    /// A node as the laptop finds it: by what is open, if that is `through`, by its name, by anything that is open, or by
-    /// where it was.
-    pub(crate) fn target(
-        &self,
-        id: NodeId,
-        through: Option<OpenId>,
-        to_write: bool,
-        guess: usize,
-    ) -> Result<Target, ErrorNumber> {
-        let open = through.and_then(|through| self.opened.get(through));
-        if let Some(OnLaptop::Open(handle)) = open.map(|open| &open.on_laptop) {
-            return Ok(Target::Handle(*handle));
-        }
-        let open = || self.opened.handle_of(id, to_write).map(Target::Handle);
-        let open = if self.nodes.has_name(id) {
-            None
-        } else {
-            open()
-        };
-        open.or_else(|| self.nodes.place(id, guess).map(Target::Place))
-            .ok_or(errors::STALE)
-    }
 }
 
 impl Shared {
@@ -346,17 +261,29 @@ impl Shared {
         self.files.ask(Request::Close(handle), Box::new(drop));
     }
 
-    /// Takes over what has changed on the laptop.
-    pub(crate) fn changed(&self, change: &Change) {
+    /// Takes over what has changed on the laptop. What those who watch are to be told after that.
+    pub(crate) fn changed(&self, change: &Change) -> Vec<Event> {
         let mut table = self.table();
+        let mut events = Vec::new();
         let invalidations = match change {
             Change::At {
                 root,
                 path,
                 attributes,
             } if *root == self.root => {
-                table.ahead.changed(path, attributes.as_ref());
-                changes::at(&mut table.nodes, path, attributes.as_ref())
+                // A directory that is known to be this one has what was read below it.
+                if table.is_known(path, attributes.as_ref()) {
+                    table.ahead.forget(path, false);
+                } else {
+                    table.ahead.changed(path, attributes.as_ref());
+                }
+                if let Some(attributes) = attributes {
+                    let now = table.nodes.advance();
+                    table.ahead.linked.told(attributes, now);
+                }
+                let meaning = changes::at(&mut table.nodes, path, attributes.as_ref());
+                events = meaning.events;
+                meaning.invalidations
             }
             Change::Anything { root, path } if *root == self.root => {
                 table.ahead.forget(path, true);
@@ -367,18 +294,29 @@ impl Shared {
                 table.ahead.clear();
                 changes::anything(&mut table.nodes, &live::RelativePath::root())
             }
-            Change::At { .. } | Change::Anything { .. } | Change::Watched { .. } => return,
+            Change::At { .. } | Change::Anything { .. } | Change::Watched { .. } => return events,
         };
         drop(table);
         self.invalidator.add(invalidations);
+        events
     }
 
     /// Ends everything: nothing waits any more, and nothing stays open on the laptop.
     pub(crate) fn end(&self) {
         self.pending.close();
-        for handle in self.table().opened.take_handles() {
-            self.close(handle);
+        let (mut handles, held) = {
+            let mut table = self.table();
+            (table.opened.take_handles(), table.writing.take_held())
+        };
+        for (_, held) in held {
+            // Closing might be done first otherwise.
+            let handle = held.through.handle;
+            handles.retain(|other| *other != handle);
+            let files = Arc::clone(&self.files);
+            let close = move |_| files.ask(Request::Close(handle), Box::new(drop));
+            self.files.ask(held.request(), Box::new(close));
         }
+        handles.into_iter().for_each(|handle| self.close(handle));
         self.invalidator.end();
     }
 }
@@ -394,51 +332,4 @@ fn open_request(
         How::File(opening) => Request::Open(place, opening),
         How::Directory => Request::OpenDirectory(place),
     })
-}
-
-fn opened_by(outcome: &Outcome) -> Option<Handle> {
-    match outcome {
-        Ok(Reply::Opened { handle, .. }) => Some(*handle),
-        _ => None,
-    }
-}
-
-/// What was opened.
-pub(crate) fn opened(outcome: Outcome) -> Result<(Handle, Attributes), ErrorNumber> {
-    match outcome? {
-        Reply::Opened { handle, attributes } => Ok((handle, attributes)),
-        _ => Err(errors::INPUT_OUTPUT),
-    }
-}
-
-/// The attributes that were asked for.
-pub(crate) fn attributes(outcome: Outcome) -> Result<Attributes, ErrorNumber> {
-    match outcome? {
-        Reply::Attributes(attributes) => Ok(attributes),
-        _ => Err(errors::INPUT_OUTPUT),
-    }
-}
-
-/// Whether it was done.
-pub(crate) fn done(outcome: Outcome) -> Result<(), ErrorNumber> {
-    match outcome? {
-        Reply::Done => Ok(()),
-        _ => Err(errors::INPUT_OUTPUT),
-    }
-}
-
-/// The bytes that were asked for.
-pub(crate) fn bytes(outcome: Outcome) -> Result<bytes::Bytes, ErrorNumber> {
-    match outcome? {
-        Reply::Bytes(bytes) => Ok(bytes),
-        _ => Err(errors::INPUT_OUTPUT),
-    }
-}
-
-/// How many bytes it was done to.
-pub(crate) fn count(outcome: Outcome) -> Result<u32, ErrorNumber> {
-    match outcome? {
-        Reply::Count(count) => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
-        _ => Err(errors::INPUT_OUTPUT),
-    }
 }

@@ -83,6 +83,46 @@ fn names_that_come_go_and_lead_elsewhere_are_seen() {
 }
 
 #[test]
+fn what_is_written_by_one_name_is_seen_by_the_other() {
+    in_mount(
+        "what_is_written_by_one_name_is_seen_by_the_other",
+        Wish::default(),
+        |mut world| {
+            fs::create_dir_all(world.laptop("store/deep")).unwrap();
+            fs::create_dir(world.laptop("used")).unwrap();
+            write(world.laptop("store/deep/one"), "before");
+            let link = |to: &str| fs::hard_link(world.laptop("store/deep/one"), world.laptop(to));
+            link("used/other").unwrap();
+            link("used/third").unwrap();
+            world.watch();
+            // The server knows no name but the other; whole directories are read ahead.
+            assert_eq!(names(world.server("used")), ["other", "third"]);
+            let open = File::open(world.server("used/other")).unwrap();
+            assert_eq!(read(world.server("used/other")), "before");
+            assert_eq!(open.metadata().unwrap().nlink(), 3);
+            write(world.laptop("store/deep/one"), "after, and more");
+            eventually("what is new, by who has it open", || {
+                let mut bytes = [0; 15];
+                let count = open.read_at(&mut bytes, 0).unwrap();
+                &bytes[..count] == b"after, and more"
+            });
+            eventually("what is new, by the name that was never used", || {
+                fs::metadata(world.server("used/third")).unwrap().len() == 15
+                    && read(world.server("used/third")) == "after, and more"
+            });
+            // Back again, by the other: both are known on the server now.
+            assert_eq!(read(world.server("store/deep/one")), "after, and more");
+            write(world.server("used/other"), "from the server");
+            assert_eq!(read(world.laptop("store/deep/one")), "from the server");
+            assert_eq!(read(world.server("store/deep/one")), "from the server");
+            fs::remove_file(world.laptop("store/deep/one")).unwrap();
+            eventually("one name less", || open.metadata().unwrap().nlink() == 2);
+            assert_eq!(read(world.server("used/third")), "from the server");
+        },
+    );
+}
+
+#[test]
 fn a_directory_that_the_laptop_moves_stays_where_programs_work() {
     in_mount(
         "a_directory_that_the_laptop_moves_stays_where_programs_work",

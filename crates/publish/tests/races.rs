@@ -15,7 +15,7 @@ use std::thread;
 use bytes::Bytes;
 use common::hostile::{SECRET, TRUNCATE, everything_below, fill_outside};
 use common::*;
-use live::files::{Handle, Outcome, Reply, Request, Setting};
+use live::files::{Attributes, Handle, Outcome, Reply, Request, Setting};
 use publish::Published;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
@@ -129,19 +129,21 @@ struct Seen {
 
 /// Whether it was done; nothing that is told may be of outside.
 fn look(home: &Home, outside: &Snapshot, outcome: &Outcome) -> bool {
-    if let Ok(
-        Reply::Attributes(found)
-        | Reply::Opened {
-            attributes: found, ..
-        },
-    ) = outcome
-    {
-        let mut all = outside.iter();
-        let is_outside = all.any(|(_, attributes, _)| attributes.identity == found.identity);
-        assert!(!is_outside, "{found:?}");
-    }
-    if let Ok(Reply::Opened { handle, .. }) = outcome {
-        use_opened(home, *handle);
+    if let Ok(reply) = outcome {
+        let (plain, mut told) = reply.clone().split();
+        match plain {
+            Reply::Attributes(attributes) => told.push(attributes),
+            Reply::Opened { handle, attributes } => {
+                told.push(attributes);
+                use_opened(home, handle);
+            }
+            _ => {}
+        }
+        let is_outside = |found: &Attributes| {
+            let mut all = outside.iter();
+            all.any(|(_, attributes, _)| attributes.identity == found.identity)
+        };
+        assert!(!told.iter().any(is_outside), "{told:?}");
     }
     outcome.is_ok()
 }

@@ -31,6 +31,7 @@ fn is_change(request: &Request) -> bool {
         | Request::RemoveDirectory(_)
         | Request::Create { .. }
         | Request::Write { .. }
+        | Request::WriteAndSet { .. }
         | Request::SetExtendedAttribute { .. }
         | Request::RemoveExtendedAttribute { .. }
         | Request::Allocate { .. }
@@ -106,6 +107,12 @@ fn one_of_each(file: Handle, directory: Handle, other_root: Root) -> Vec<Request
             handle,
             offset,
             bytes: "".into(),
+        },
+        Request::WriteAndSet {
+            handle,
+            offset,
+            bytes: "x".into(),
+            new: NewAttributes::default(),
         },
         Request::Sync {
             handle,

@@ -79,7 +79,7 @@ fn ask(home: &Home, handles: &Mutex<Vec<Handle>>, number: u8) -> usize {
         } else {
             None
         };
-        let outcome = home.service.execute(request);
+        let outcome = plain(home.service.execute(request));
         done += usize::from(outcome.is_ok());
         let mut handles = handles.lock().unwrap();
         match outcome {
@@ -104,6 +104,7 @@ fn fill(request: &mut Request, one: Handle, other: Handle) {
         | Request::ReadDirectory { handle, .. }
         | Request::Read { handle, .. }
         | Request::Write { handle, .. }
+        | Request::WriteAndSet { handle, .. }
         | Request::Sync { handle, .. }
         | Request::Close(handle)
         | Request::Allocate { handle, .. }
@@ -287,6 +288,17 @@ fn by_handle() -> BoxedStrategy<Request> {
                 bytes: bytes.into(),
             }
         }),
+        (
+            small(),
+            prop::collection::vec(any::<u8>(), 0..50),
+            new_attributes()
+        )
+            .prop_map(move |(offset, bytes, new)| Request::WriteAndSet {
+                handle,
+                offset,
+                bytes: bytes.into(),
+                new,
+            }),
         (small(), small(), how).prop_map(move |(offset, length, how)| Request::Allocate {
             handle,
             offset,

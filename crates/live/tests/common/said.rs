@@ -204,6 +204,14 @@ fn of_handles() -> BoxedStrategy<Request> {
             offset,
             bytes
         }),
+        (handle(), any::<u64>(), bytes(), new_attributes()).prop_map(
+            |(handle, offset, bytes, new)| Request::WriteAndSet {
+                handle,
+                offset,
+                bytes,
+                new,
+            }
+        ),
         (handle(), any::<bool>())
             .prop_map(|(handle, data_only)| Request::Sync { handle, data_only }),
         handle().prop_map(Request::Close),
@@ -296,6 +304,19 @@ fn reply() -> impl Strategy<Value = Reply> {
         attributes().prop_map(Reply::Attributes),
         (handle(), attributes())
             .prop_map(|(handle, attributes)| Reply::Opened { handle, attributes }),
+        (attributes(), attributes()).prop_map(|(attributes, directory)| Reply::Made {
+            attributes,
+            directory,
+        }),
+        (handle(), attributes(), attributes()).prop_map(|(handle, attributes, directory)| {
+            Reply::Created {
+                handle,
+                attributes,
+                directory,
+            }
+        }),
+        attributes().prop_map(|directory| Reply::Removed { directory }),
+        [attributes(), attributes()].prop_map(|directories| Reply::Renamed { directories }),
         bytes().prop_map(Reply::Bytes),
         any::<u64>().prop_map(Reply::Count),
         any::<u64>().prop_map(Reply::Offset),

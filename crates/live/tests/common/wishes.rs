@@ -145,5 +145,12 @@ pub(crate) fn reply_to_wish() -> impl Strategy<Value = Result<Reply, Failure>> {
     let failure =
         any::<(String, String)>().prop_map(|(message, hint)| Err(Failure { message, hint }));
     let programs = vec(report(), 0..4).prop_map(|reports| Ok(Reply::Programs(reports)));
-    prop_oneof![Just(Ok(Reply::Done)), mounted, programs, failure]
+    prop_oneof![
+        Just(Ok(Reply::Done)),
+        Just(Ok(Reply::Offered)),
+        Just(Ok(Reply::SignedIn)),
+        mounted,
+        programs,
+        failure
+    ]
 }

@@ -99,7 +99,7 @@ fn size(request: &Request) -> usize {
             ..
         } => of_target(target) + name.len() + value.len(),
         R::ReadTree(places) | R::ReadFiles(places) => places.iter().map(of).sum(),
-        R::Write { bytes, .. } => bytes.len(),
+        R::Write { bytes, .. } | R::WriteAndSet { bytes, .. } => bytes.len(),
         R::ReadDirectory { .. }
         | R::Read { .. }
         | R::Sync { .. }

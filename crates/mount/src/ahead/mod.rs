@@ -7,13 +7,15 @@
 //! Everything goes by paths. Who uses it makes sure that the path still leads to the same file.
 
 mod following;
+mod linked;
+mod store;
 
 pub(crate) use following::LARGEST_SMALL;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ use live::files::{Attributes, Contents, Entry, Identity, Kind, Listing};
 
 use crate::nodes::Epoch;
 use crate::pending::Answerer;
+use linked::Linked;
+use store::Store;
 
 /// How much of directories is kept, and of files, in bytes, about.
 const MOST_LISTINGS: usize = 16 << 20;
@@ -119,6 +123,8 @@ pub(crate) struct Ahead {
     contents: Store<Kept>,
     ways: BTreeMap<Flight, Way>,
     last: u64,
+    /// Files with several names that have changed.
+    pub(crate) linked: Linked,
     /// How far a walk through directories or files has been noticed.
     pub(crate) walk: following::Walk,
 }
@@ -354,89 +360,5 @@ impl Way {
     fn is_good(&self, is_concerned: impl Fn(&Change) -> bool) -> bool {
         let changes = self.changes.as_ref();
         changes.is_some_and(|changes| !changes.iter().any(is_concerned))
-    }
-}
-
-/// By path; of too much, what came first goes first.
-#[derive(Debug)]
-struct Store<T> {
-    kept: BTreeMap<RelativePath, (u64, usize, T)>,
-    order: VecDeque<(u64, RelativePath)>,
-    bytes: usize,
-    last: u64,
-}
-
-impl<T> Default for Store<T> {
-    fn default() -> Self {
-        Self {
-            kept: BTreeMap::new(),
-            order: VecDeque::new(),
-            bytes: 0,
-            last: 0,
-        }
-    }
-}
-
-impl<T> Store<T> {
-    fn get(&self, path: &RelativePath) -> Option<&T> {
-        self.kept.get(path).map(|(.., kept)| kept)
-    }
-
-    fn get_mut(&mut self, path: &RelativePath) -> Option<&mut T> {
-        self.kept.get_mut(path).map(|(.., kept)| kept)
-    }
-
-    fn insert(&mut self, path: RelativePath, kept: T, bytes: usize) {
-        self.remove(&path);
-        self.last += 1;
-        self.bytes += bytes;
-        self.order.push_back((self.last, path.clone()));
-        self.kept.insert(path, (self.last, bytes, kept));
-        // Most of it may be of what is gone.
-        if self.order.len() > 64 + self.kept.len() * 2 {
-            let kept = &self.kept;
-            let is_there = |(number, path): &(u64, RelativePath)| {
-                kept.get(path).is_some_and(|(there, ..)| there == number)
-            };
-            self.order.retain(is_there);
-        }
-    }
-
-    fn remove(&mut self, path: &RelativePath) -> Option<T> {
-        let (_, bytes, kept) = self.kept.remove(path)?;
-        self.bytes -= bytes;
-        Some(kept)
-    }
-
-    fn remove_below(&mut self, path: &RelativePath) {
-        let bytes = &mut self.bytes;
-        let is_gone = |below: &RelativePath, kept: &mut (u64, usize, T)| {
-            let is_gone = below.starts_with(path);
-            *bytes -= if is_gone { kept.1 } else { 0 };
-            is_gone
-        };
-        // What is below begins with a slash after the path; a zero is the next after that.
-        let end = RelativePath::new(&[path.as_bytes(), b"0"].concat());
-        match end.ok().filter(|_| !path.is_root()) {
-            Some(end) => self
-                .kept
-                .extract_if(path.clone()..end, is_gone)
-                .for_each(drop),
-            None => self.kept.extract_if(path.clone().., is_gone).for_each(drop),
-        }
-    }
-
-    fn shrink(&mut self, most: usize) {
-        while self.bytes > most
-            && let Some((number, path)) = self.order.pop_front()
-        {
-            if self
-                .kept
-                .get(&path)
-                .is_some_and(|(there, ..)| *there == number)
-            {
-                self.remove(&path);
-            }
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a change on the laptop means: which of what the kernel keeps is no longer so.
+//! What a change on the laptop means: which of what the kernel keeps is no longer so, and what those who watch are told.
 //!
 //! Pure. What is known already, mostly because it was done from here, means nothing.
 
@@ -7,7 +7,8 @@ use std::ffi::{OsStr, OsString};
 use live::RelativePath;
 use live::files::Attributes;
 
-use crate::nodes::{NodeId, Nodes, ROOT};
+use crate::events::{Event, Known, What};
+use crate::nodes::{News, NodeId, Nodes, ROOT};
 
 /// What the kernel must not keep.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,26 +19,45 @@ pub(crate) enum Invalidation {
     Name(NodeId, OsString),
 }
 
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct Meaning {
+    pub(crate) invalidations: Vec<Invalidation>,
+    /// To be told when the kernel has forgotten that.
+    pub(crate) events: Vec<Event>,
+}
+
+impl Meaning {
+    fn and(mut self, other: Self) -> Self {
+        self.invalidations.extend(other.invalidations);
+        self.events.extend(other.events);
+        self
+    }
+}
+
 /// The file at `path` is like that now.
 pub(crate) fn at(
     nodes: &mut Nodes,
     path: &RelativePath,
     attributes: Option<&Attributes>,
-) -> Vec<Invalidation> {
+) -> Meaning {
     let Some((parent, name)) = path.split() else {
         return at_root(nodes, attributes);
     };
     let Some(parent) = nodes.find(&parent) else {
-        // The kernel knows no name there; a file that was moved there, it may know.
+        // The kernel knows no name there; a file that was moved there, or has another name, it may know.
         let known =
             attributes.and_then(|attributes| Some((nodes.by_identity(attributes)?, attributes)));
-        return known.map_or_else(Vec::new, |(id, attributes)| changed(nodes, id, attributes));
+        return known.map_or_else(Meaning::default, |(id, attributes)| {
+            let name = nodes.name(id);
+            changed(nodes, id, attributes, name)
+        });
     };
     match (nodes.child(parent, name), attributes) {
-        (None, None) if nodes.is_absent(parent, name) => Vec::new(),
+        (None, None) if nodes.is_absent(parent, name) => told_gone(nodes, parent, name),
         (child, None) => vanished(nodes, parent, name, child),
         (Some(child), Some(attributes)) if nodes.by_identity(attributes) == Some(child) => {
-            changed(nodes, child, attributes)
+            changed(nodes, child, attributes, Some((parent, name.to_owned())))
         }
         (child, Some(attributes)) => appeared(nodes, parent, name, child, attributes),
     }
@@ -72,27 +92,40 @@ pub(crate) fn anything(nodes: &mut Nodes, path: &RelativePath) -> Vec<Invalidati
     invalidations
 }
 
-fn at_root(nodes: &mut Nodes, attributes: Option<&Attributes>) -> Vec<Invalidation> {
+fn at_root(nodes: &mut Nodes, attributes: Option<&Attributes>) -> Meaning {
     match attributes {
-        Some(attributes) => changed(nodes, ROOT, attributes),
-        None => anything(nodes, &RelativePath::root()),
+        Some(attributes) => changed(nodes, ROOT, attributes, None),
+        None => Meaning {
+            invalidations: anything(nodes, &RelativePath::root()),
+            events: Vec::new(),
+        },
     }
 }
 
-fn changed(nodes: &mut Nodes, id: NodeId, attributes: &Attributes) -> Vec<Invalidation> {
-    if nodes.change(id, attributes) {
-        vec![Invalidation::Node(id)]
-    } else {
-        Vec::new()
-    }
-}
-
-fn vanished(
+/// `name`: where those who watch are told of it.
+fn changed(
     nodes: &mut Nodes,
-    parent: NodeId,
-    name: &OsStr,
-    child: Option<NodeId>,
-) -> Vec<Invalidation> {
+    id: NodeId,
+    attributes: &Attributes,
+    name: Option<(NodeId, OsString)>,
+) -> Meaning {
+    let what = match nodes.news(id, attributes) {
+        News::Contents => Some(What::Contents(id)),
+        News::Attributes => Some(What::Attributes(id)),
+        News::Nothing => None,
+    };
+    if !nodes.change(id, attributes) {
+        return Meaning::default();
+    }
+    let event = name.and_then(|name| Some(Event { name, what: what? }));
+    Meaning {
+        invalidations: vec![Invalidation::Node(id)],
+        events: event.into_iter().collect(),
+    }
+}
+
+fn vanished(nodes: &mut Nodes, parent: NodeId, name: &OsStr, child: Option<NodeId>) -> Meaning {
+    let events = removal(nodes, parent, name, child);
     nodes.removed(parent, name);
     let mut invalidations = names(parent, name);
     if let Some(child) = child {
@@ -100,7 +133,38 @@ fn vanished(
         nodes.doubt(child);
         invalidations.push(Invalidation::Node(child));
     }
-    invalidations
+    Meaning {
+        invalidations,
+        events: events.into_iter().collect(),
+    }
+}
+
+/// It was removed from here, or is not news for another reason.
+fn told_gone(nodes: &Nodes, parent: NodeId, name: &OsStr) -> Meaning {
+    let is_own = nodes.own.has_removed(parent, name, None);
+    let event = is_own.then(|| Event {
+        name: (parent, name.to_owned()),
+        what: What::ToldGone,
+    });
+    Meaning {
+        invalidations: Vec::new(),
+        events: event.into_iter().collect(),
+    }
+}
+
+/// That the name is gone. Nothing where it may have been removed from here and was forgotten.
+fn removal(nodes: &Nodes, parent: NodeId, name: &OsStr, child: Option<NodeId>) -> Option<Event> {
+    if child.is_none() && !nodes.remembers_absent(parent) {
+        return None;
+    }
+    let known = child.and_then(|id| {
+        let attributes = *nodes.known(id)?;
+        Some(Known { id, attributes })
+    });
+    Some(Event {
+        name: (parent, name.to_owned()),
+        what: What::Removed(known),
+    })
 }
 
 fn appeared(
@@ -109,16 +173,31 @@ fn appeared(
     name: &OsStr,
     replaced: Option<NodeId>,
     attributes: &Attributes,
-) -> Vec<Invalidation> {
+) -> Meaning {
     let known = nodes.by_identity(attributes);
+    let removal = replaced.and_then(|replaced| removal(nodes, parent, name, Some(replaced)));
     nodes.replaced(parent, name, known);
     let mut invalidations = names(parent, name);
     if let Some(replaced) = replaced {
         nodes.doubt(replaced);
         invalidations.push(Invalidation::Node(replaced));
     }
-    invalidations.extend(known.map_or_else(Vec::new, |id| changed(nodes, id, attributes)));
-    invalidations
+    let place = (parent, name.to_owned());
+    let changed = known.map_or_else(Meaning::default, |id| {
+        changed(nodes, id, attributes, Some(place.clone()))
+    });
+    let made = Event {
+        name: place,
+        what: What::Made {
+            attributes: *attributes,
+            asked: nodes.now(),
+        },
+    };
+    let appeared = Meaning {
+        invalidations,
+        events: removal.into_iter().chain([made]).collect(),
+    };
+    appeared.and(changed)
 }
 
 /// A name leads elsewhere, so that its directory is another.

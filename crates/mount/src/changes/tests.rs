@@ -11,6 +11,7 @@ fn told(nodes: &mut Nodes, path: &str, attributes: Option<&Attributes>) -> Vec<I
         &RelativePath::new(path.as_bytes()).unwrap(),
         attributes,
     )
+    .invalidations
 }
 
 fn name(name: &str) -> Invalidation {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fuser::ReplyData;
-use live::files::{Access, Attributes, ErrorNumber, Kind, Opening, Place, Reply, Request};
+use live::files::{Access, Attributes, Entry, ErrorNumber, Kind, Opening, Place, Reply, Request};
 
 use super::contents::read_now;
 use crate::ahead::{Aim, Flight, LARGEST_SMALL, Listed};
@@ -73,7 +73,10 @@ pub(super) fn find(
         let attributes = attributes.map(|entry| entry.attributes);
         let child = attributes.and_then(|attributes| table.nodes.by_identity(&attributes));
         let has_changed = child.is_some_and(|child| table.nodes.has_changed(child, asked));
-        if !has_changed && !table.nodes.is_name_stale(parent, name, asked) {
+        let is_doubtful =
+            attributes.is_some_and(|known| table.ahead.linked.is_doubtful(&known, asked));
+        let is_good = !has_changed && !is_doubtful;
+        if is_good && !table.nodes.is_name_stale(parent, name, asked) {
             table.ahead.name_found();
             return Some((asked, attributes));
         }
@@ -96,7 +99,13 @@ pub(super) fn list(shared: &Arc<Shared>, id: OpenId, attempt: Attempt) -> Next<(
     }) else {
         return Next::Ask;
     };
-    if let Some(listed) = table.good_list(node).filter(|listed| listed.is_certain()) {
+    let is_certain = |listed: &&Listed| {
+        let linked = &table.ahead.linked;
+        let mut entries = listed.entries.iter();
+        let is_doubtful = |entry: &Entry| linked.is_doubtful(&entry.attributes, listed.asked);
+        listed.is_certain() && !entries.any(is_doubtful)
+    };
+    if let Some(listed) = table.good_list(node).filter(is_certain) {
         let entries = listed.entries.iter();
         let entries = entries.map(|entry| (entry.clone(), listed.asked)).collect();
         if let Some(open) = table.opened.get_mut(id) {

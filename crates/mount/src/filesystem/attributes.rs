@@ -6,6 +6,7 @@ use std::time::Duration;
 use fuser::{ReplyAttr, ReplyStatfs, TimeOrNow};
 use live::files::{Attributes, ErrorNumber, NewAttributes, Outcome, Reply, Request};
 
+use super::writing;
 use crate::attributes::{new_time, shown};
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
@@ -54,7 +55,29 @@ fn current(shared: &Shared, node: NodeId) -> Option<(Attributes, Duration)> {
     Some((*attributes, table.lifetime(true)))
 }
 
-pub(super) fn set(
+/// As [`set`], behind what is being written to the node.
+pub(super) fn set_after_writing(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    node: NodeId,
+    through: Option<OpenId>,
+    wanted: Wanted,
+    reply: ReplyAttr,
+) {
+    let new = new_attributes(shared, node, wanted);
+    let expected = new
+        .ok()
+        .and_then(|new| writing::set_behind(shared, node, &new));
+    if let Some(expected) = expected {
+        // The laptop knows the other times.
+        return reply.attr(&Duration::ZERO, &shown(node, &expected, shared.owners));
+    }
+    writing::after(shared, waiter, Some(node), reply, move |shared, reply| {
+        set(shared, waiter, node, through, wanted, reply);
+    });
+}
+
+fn set(
     shared: &Arc<Shared>,
     waiter: Waiter,
     node: NodeId,
@@ -69,6 +92,7 @@ pub(super) fn set(
     if let Some((attributes, lifetime)) = as_it_is(shared, node, &new) {
         return reply.attr(&lifetime, &shown(node, &attributes, shared.owners));
     }
+    shared.table().nodes.begun(node);
     if new.size.is_none() {
         let make = move |target| Request::SetAttributes(target, new);
         return shared.ask_node(

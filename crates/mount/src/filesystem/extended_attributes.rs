@@ -148,7 +148,7 @@ where
         None,
         make,
         move |shared, _, outcome: Outcome| {
-            shared.table().touched(node);
+            shared.table().touched_besides(node);
             give(done(outcome), reply);
         },
     );

@@ -9,6 +9,8 @@ mod extended_attributes;
 mod locks;
 mod names;
 mod opening;
+mod renaming;
+mod replayed;
 mod streams;
 mod writing;
 
@@ -84,6 +86,9 @@ impl Filesystem for LaptopFiles {
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (waiter, parent, name) = (waiter(request), node(parent), name.to_owned());
+        let Some(reply) = replayed::look_up(&self.0, waiter, (parent, &name), reply) else {
+            return;
+        };
         let child = self.0.table().nodes.child(parent, &name);
         writing::after(&self.0, waiter, child, reply, move |shared, reply| {
             names::look_up(shared, waiter, parent, &name, reply);
@@ -134,9 +139,11 @@ impl Filesystem for LaptopFiles {
             modified,
         };
         let (waiter, node) = (waiter(request), node(ino));
-        writing::after(&self.0, waiter, Some(node), reply, move |shared, reply| {
-            attributes::set(shared, waiter, node, handle.map(open_id), wanted, reply);
-        });
+        let Some(reply) = replayed::set(&self.0, waiter, node, reply) else {
+            return;
+        };
+        let through = handle.map(open_id);
+        attributes::set_after_writing(&self.0, waiter, node, through, wanted, reply);
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -153,6 +160,10 @@ impl Filesystem for LaptopFiles {
         _rdev: u32,
         reply: ReplyEntry,
     ) {
+        let at = (node(parent), name);
+        let Some(reply) = replayed::make(&self.0, waiter(request), at, reply) else {
+            return;
+        };
         names::make_node(&self.0, waiter(request), node(parent), name, mode, reply);
     }
 
@@ -165,14 +176,26 @@ impl Filesystem for LaptopFiles {
         _umask: u32,
         reply: ReplyEntry,
     ) {
+        let at = (node(parent), name);
+        let Some(reply) = replayed::make(&self.0, waiter(request), at, reply) else {
+            return;
+        };
         names::make_directory(&self.0, waiter(request), node(parent), name, mode, reply);
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let at = (node(parent), name);
+        let Some(reply) = replayed::remove(&self.0, waiter(request), at, reply) else {
+            return;
+        };
         names::remove(&self.0, waiter(request), node(parent), name, false, reply);
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let at = (node(parent), name);
+        let Some(reply) = replayed::remove(&self.0, waiter(request), at, reply) else {
+            return;
+        };
         names::remove(&self.0, waiter(request), node(parent), name, true, reply);
     }
 
@@ -184,6 +207,10 @@ impl Filesystem for LaptopFiles {
         target: &Path,
         reply: ReplyEntry,
     ) {
+        let at = (node(parent), name);
+        let Some(reply) = replayed::make(&self.0, waiter(request), at, reply) else {
+            return;
+        };
         names::make_link(&self.0, waiter(request), node(parent), name, target, reply);
     }
 
@@ -198,7 +225,10 @@ impl Filesystem for LaptopFiles {
         reply: ReplyEmpty,
     ) {
         let (from, to) = ((node(parent), name), (node(new_parent), new_name));
-        names::rename(&self.0, waiter(request), from, to, flags, reply);
+        let Some(reply) = replayed::rename(&self.0, waiter(request), from, to, reply) else {
+            return;
+        };
+        renaming::rename(&self.0, waiter(request), from, to, flags, reply);
     }
 
     fn link(
@@ -223,6 +253,9 @@ impl Filesystem for LaptopFiles {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (waiter, node) = (waiter(request), node(ino));
+        let Some(reply) = replayed::open(&self.0, waiter, node, reply) else {
+            return;
+        };
         writing::after(&self.0, waiter, Some(node), reply, move |shared, reply| {
             opening::open(shared, waiter, node, flags.0, reply);
         });

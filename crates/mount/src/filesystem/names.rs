@@ -1,4 +1,4 @@
-//! Names: looking up, making, removing and moving.
+//! Names: looking up, making and removing.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -6,10 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fuser::{RenameFlags, ReplyData, ReplyEmpty, ReplyEntry};
-use live::files::{
-    Attributes, ErrorNumber, Kind, Listing, Outcome, Place, Renaming, Reply, Request,
-};
+use fuser::{ReplyData, ReplyEmpty, ReplyEntry};
+use live::files::{Attributes, ErrorNumber, Kind, Listing, Outcome, Place, Reply, Request};
 
 use super::{GENERATION, ahead};
 use crate::ahead::{Aim, Flight};
@@ -18,39 +16,39 @@ use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
 use crate::nodes::{Epoch, NodeId};
 use crate::pending::Waiter;
-use crate::shared::{Shared, Table, attributes, bytes, done};
+use crate::shared::{Shared, Table, attributes, bytes, done, split};
 
 /// The bits of a mode that are permissions.
 const PERMISSIONS: u32 = 0o7777;
 
 /// A name in a directory, to be kept until the answer.
 #[derive(Clone, Debug)]
-struct Name {
-    parent: NodeId,
-    name: OsString,
+pub(super) struct Name {
+    pub(super) parent: NodeId,
+    pub(super) name: OsString,
 }
 
 impl Name {
-    fn new(parent: NodeId, name: &OsStr) -> Self {
+    pub(super) fn new(parent: NodeId, name: &OsStr) -> Self {
         Self {
             parent,
             name: name.to_owned(),
         }
     }
 
-    fn pair(&self) -> (NodeId, &OsStr) {
+    pub(super) fn pair(&self) -> (NodeId, &OsStr) {
         (self.parent, &self.name)
     }
 
-    fn place(&self, table: &Table, guess: usize) -> Result<Place, ErrorNumber> {
+    pub(super) fn place(&self, table: &Table, guess: usize) -> Result<Place, ErrorNumber> {
         table.nodes.place_in(self.parent, &self.name, guess)
     }
 
-    fn leads_to(&self, table: &Table) -> Option<NodeId> {
+    pub(super) fn leads_to(&self, table: &Table) -> Option<NodeId> {
         table.nodes.child(self.parent, &self.name)
     }
 
-    fn invalidation(self) -> Invalidation {
+    pub(super) fn invalidation(self) -> Invalidation {
         Invalidation::Name(self.parent, self.name)
     }
 }
@@ -141,10 +139,15 @@ where
     };
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
         // A new name makes its directory another.
+        let (outcome, directories) = split(outcome);
         let mut table = shared.table();
         let empty = empty_directory(&mut table, &name, flight, &outcome);
-        table.touched(name.parent);
+        table.changed_in(name.parent, directories.first(), asked);
         table.forget_name_ahead(name.parent, &name.name);
+        if let Ok(Reply::Attributes(attributes)) = &outcome {
+            let made = (name.parent, name.name.clone());
+            table.nodes.own.made(made, attributes.identity);
+        }
         if let Some(listing) = empty.filter(|_| table.is_watched) {
             let now = table.nodes.now();
             table.ahead.keep_own(listing, now);
@@ -290,13 +293,14 @@ pub(super) fn remove(
             })
         };
         shared.ask_at(waiter, make, move |shared, asked, outcome| {
+            let (outcome, directories) = split(outcome);
             let outcome = done(outcome);
             let is_fresh = outcome.is_err() || {
                 let mut table = shared.table();
-                child
-                    .into_iter()
-                    .chain([name.parent])
-                    .for_each(|node| table.touched(node));
+                let nodes = child.into_iter();
+                nodes.for_each(|node| table.touched_besides(node));
+                table.nodes.note_gone(name.pair(), child);
+                table.changed_in(name.parent, directories.first(), asked);
                 table.forget_name_ahead(name.parent, &name.name);
                 table.nodes.unlinked(name.parent, &name.name, asked)
             };
@@ -306,81 +310,6 @@ pub(super) fn remove(
             }
         });
     });
-}
-
-pub(super) fn rename(
-    shared: &Arc<Shared>,
-    waiter: Waiter,
-    from: (NodeId, &OsStr),
-    to: (NodeId, &OsStr),
-    flags: RenameFlags,
-    reply: ReplyEmpty,
-) {
-    let how = match flags {
-        flags if flags.is_empty() => Renaming::Replace,
-        RenameFlags::RENAME_NOREPLACE => Renaming::NoReplace,
-        RenameFlags::RENAME_EXCHANGE => Renaming::Exchange,
-        _ => return reply.error(to_kernel(errors::INVALID)),
-    };
-    let (from, to) = (Name::new(from.0, from.1), Name::new(to.0, to.1));
-    // What is replaced loses its name.
-    let replaced = to
-        .leads_to(&shared.table())
-        .filter(|_| how == Renaming::Replace);
-    shared.with_all_open(waiter, replaced, move |shared| {
-        let (asked_from, asked_to) = (from.clone(), to.clone());
-        let make = move |table: &Table, guess| {
-            let (from, to) = (
-                asked_from.place(table, guess)?,
-                asked_to.place(table, guess)?,
-            );
-            Ok(Request::Rename { from, to, how })
-        };
-        let were = {
-            let table = shared.table();
-            [from.leads_to(&table), to.leads_to(&table)]
-        };
-        shared.ask_at(waiter, make, move |shared, asked, outcome| {
-            renamed(shared, [from, to], were, how, asked, outcome, reply);
-        });
-    });
-}
-
-fn renamed(
-    shared: &Shared,
-    names: [Name; 2],
-    were: [Option<NodeId>; 2],
-    how: Renaming,
-    asked: Epoch,
-    outcome: Outcome,
-    reply: ReplyEmpty,
-) {
-    let outcome = done(outcome);
-    let [from, to] = names;
-    let is_fresh = outcome.is_err() || {
-        let mut table = shared.table();
-        let parents = [from.parent, to.parent];
-        were.into_iter()
-            .flatten()
-            .chain(parents)
-            .for_each(|node| table.touched(node));
-        for name in [&from, &to] {
-            table.forget_name_ahead(name.parent, &name.name);
-        }
-        let nodes = &mut table.nodes;
-        match how {
-            Renaming::Exchange => nodes.exchanged([from.pair(), to.pair()], were, asked),
-            Renaming::Replace | Renaming::NoReplace => {
-                nodes.renamed(from.pair(), to.pair(), were[0], asked)
-            }
-        }
-    };
-    give(outcome, reply);
-    if !is_fresh {
-        shared
-            .invalidator
-            .add([from.invalidation(), to.invalidation()]);
-    }
 }
 
 /// Tells the kernel whether it was done.

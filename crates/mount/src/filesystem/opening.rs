@@ -4,17 +4,17 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use fuser::{FileHandle, FopenFlags, ReplyCreate, ReplyEmpty, ReplyOpen};
-use live::files::{Access, Attributes, ErrorNumber, Handle, Kind, Opening, Request};
+use live::files::{Access, Attributes, Kind, Opening, Outcome, Request};
 use rustix::fs::OFlags;
 
-use super::GENERATION;
+use super::{GENERATION, replayed};
 use crate::attributes::shown;
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
 use crate::nodes::{Epoch, NodeId, Observed};
 use crate::opened::{How, OnLaptop, OpenId};
 use crate::pending::Waiter;
-use crate::shared::{Shared, Table, opened};
+use crate::shared::{Shared, Table, opened, split};
 
 fn opening(flags: i32) -> Opening {
     let flags = OFlags::from_bits_retain(flags.cast_unsigned());
@@ -62,6 +62,7 @@ pub(super) fn open(
                     FopenFlags::empty()
                 };
                 let id = insert(&mut table, node, How::File(opening), OnLaptop::Open(handle));
+                note_making(&mut table, id, &attributes);
                 drop(table);
                 reply.opened(FileHandle(id.0), flags);
             }
@@ -129,14 +130,7 @@ pub(super) fn create(
         })
     };
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
-        created(
-            shared,
-            (parent, &name),
-            opening,
-            asked,
-            opened(outcome),
-            reply,
-        );
+        created(shared, (parent, &name), opening, asked, outcome, reply);
     });
 }
 
@@ -145,16 +139,19 @@ fn created(
     (parent, name): (NodeId, &OsStr),
     opening: Opening,
     asked: Epoch,
-    opened: Result<(Handle, Attributes), ErrorNumber>,
+    outcome: Outcome,
     reply: ReplyCreate,
 ) {
-    let (handle, attributes) = match opened {
+    let (outcome, directories) = split(outcome);
+    let (handle, attributes) = match opened(outcome) {
         Ok(opened) => opened,
         Err(error) => return reply.error(to_kernel(error)),
     };
     let mut table = shared.table();
-    table.touched(parent);
+    table.changed_in(parent, directories.first(), asked);
     table.forget_name_ahead(parent, name);
+    let made = (parent, name.to_owned());
+    table.nodes.own.made(made, attributes.identity);
     let found = table.nodes.found(parent, name, &attributes, asked);
     let id = insert(
         &mut table,
@@ -162,6 +159,7 @@ fn created(
         How::File(opening),
         OnLaptop::Open(handle),
     );
+    note_making(&mut table, id, &attributes);
     let lifetime = table.lifetime(found.is_fresh);
     let has_changed = table.nodes.is_stale(found.id, asked);
     drop(table);
@@ -184,6 +182,7 @@ fn created(
 }
 
 pub(super) fn release(shared: &Arc<Shared>, id: OpenId, reply: ReplyEmpty) {
+    replayed::see(shared, id);
     remove(shared, id);
     reply.ok();
 }
@@ -191,6 +190,13 @@ pub(super) fn release(shared: &Arc<Shared>, id: OpenId, reply: ReplyEmpty) {
 fn insert(table: &mut Table, node: NodeId, how: How, on_laptop: OnLaptop) -> OpenId {
     table.nodes.opened(node);
     table.opened.insert(node, how, on_laptop)
+}
+
+/// Whoever opens an empty file to write is making it.
+fn note_making(table: &mut Table, id: OpenId, attributes: &Attributes) {
+    if let Some(open) = table.opened.get_mut(id) {
+        open.is_making = open.is_writable() && attributes.size == 0;
+    }
 }
 
 fn remove(shared: &Shared, id: OpenId) {

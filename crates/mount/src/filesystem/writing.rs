@@ -1,24 +1,35 @@
-//! Writing. Where one write follows another, as in a file that is copied, they are accepted at once, and everything that
-//! may depend on them waits until they are on the laptop. Every other write is there when it returns.
+//! Writing. Where one write follows another, as in a file that is copied, and where a file is made, they are accepted at
+//! once, and everything that may depend on them waits until they are on the laptop. So are permissions and times of a file
+//! that is being made. Every other write is there when it returns.
 //!
-//! What could not be written is told to whoever writes, syncs or closes next through the same open file. `close` waits, so
-//! what a program has closed is on the laptop; `fsync` has it on the laptop's disk.
+//! What could not be written or set is told to whoever writes, syncs or closes next through the same open file. `close`
+//! waits, so what a program has closed is on the laptop; `fsync` has it on the laptop's disk.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use fuser::{
     Errno, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyLock, ReplyLseek, ReplyOpen,
     ReplyWrite,
 };
-use live::files::{ErrorNumber, Handle, Opening, Outcome, Reply, Request};
+use live::files::{
+    Attributes, ErrorNumber, Handle, NewAttributes, Opening, Outcome, Reply, Request,
+};
 
+use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
-use crate::nodes::NodeId;
+use crate::nodes::{NodeId, Observed};
 use crate::opened::{How, OpenId};
 use crate::pending::{NOBODY, Waiter};
-use crate::shared::{Shared, Table, count};
+use crate::shared::{Shared, Table, attributes, count};
+use crate::writing::{Held, Through};
+
+/// How long what is held waits for more. Whoever makes a file closes it at once.
+const MOMENT: Duration = Duration::from_millis(10);
+/// Bits of permissions that lend an identity: who may set them, and what takes them away, is for the laptop to say.
+const LENT: u16 = 0o6000;
 
 /// What an error can be given to.
 pub(super) trait Refuse: Send + 'static {
@@ -62,6 +73,7 @@ pub(super) fn after<R: Refuse, T>(
         }
     };
     let then: crate::pending::Then = Box::new(then);
+    ask_for_held(shared, node);
     if let Some(answerer) = shared.pending.wait(waiter, then) {
         let is_done = shared.table().writing.wait(node, answerer);
         is_done.map(|answerer| answerer.answer(Ok(Reply::Done)));
@@ -103,20 +115,38 @@ pub(super) fn write(
         };
         let mut table = shared.table();
         let is_alone = is_paged || appends(&table, id);
-        if table.writing.is_busy(node) && (is_alone || table.writing.overlaps(node, &range)) {
+        if table.writing.is_busy(node) && (is_alone || table.writing.has_to_wait(node, &range)) {
             drop(table);
             return after(shared, waiter, Some(node), reply, move |shared, reply| {
                 write(shared, waiter, (node, id), (offset, bytes), is_paged, reply);
             });
         }
         let open = table.opened.get_mut(id);
-        let goes_on = open.is_some_and(|open| open.writes_on(&range));
-        let is_accepted = goes_on && !is_alone && table.writing.has_room();
+        let (goes_on, is_making) = open.map_or((false, false), |open| {
+            (open.writes_on(&range), open.is_making)
+        });
+        let is_accepted = (goes_on || is_making) && !is_alone && table.writing.has_room();
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let was_holding = table.writing.is_holding(node);
+        if is_accepted
+            && is_making
+            && hold(&mut table, node, Through { id, handle }, offset, &bytes)
+        {
+            drop(table);
+            reply.written(length);
+            if !was_holding {
+                ask_soon(shared, node);
+            }
+            return;
+        }
+        let held = table.writing.is_due(node);
         table.writing.begin(node, range.clone());
         // What was asked of it meanwhile may be of before.
         table.touched(node);
         drop(table);
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if let Some(held) = held {
+            send_held(shared, node, held);
+        }
         let write = Write {
             node,
             id,
@@ -179,18 +209,113 @@ fn request(write: &Write) -> Request {
 }
 
 /// It is on the laptop, or cannot be: then whoever comes next is told.
-fn done(shared: &Shared, write: &Write, error: Option<ErrorNumber>) {
-    let mut table = shared.table();
+fn done(shared: &Arc<Shared>, write: &Write, error: Option<ErrorNumber>) {
     // What was asked of it meanwhile may be of before.
-    table.touched(write.node);
-    if let Some(open) = table.opened.get_mut(write.id)
+    shared.table().touched(write.node);
+    end(shared, (write.node, write.id), &write.range, error);
+}
+
+fn end(
+    shared: &Arc<Shared>,
+    (node, id): (NodeId, OpenId),
+    range: &Range<u64>,
+    error: Option<ErrorNumber>,
+) {
+    let mut table = shared.table();
+    if let Some(open) = table.opened.get_mut(id)
         && open.write_error.is_none()
     {
         open.write_error = error;
     }
-    let waiting = table.writing.end_of(write.node, &write.range);
+    let (waiting, held) = table.writing.end_of(node, range);
     drop(table);
+    if error.is_some() {
+        // The kernel has pages that are not on the laptop.
+        shared.invalidator.add([Invalidation::Node(node)]);
+    }
+    if let Some(held) = held {
+        send_held(shared, node, held);
+    }
     for answerer in waiting {
         answerer.answer(Ok(Reply::Done));
     }
+}
+
+fn hold(table: &mut Table, node: NodeId, through: Through, offset: u64, bytes: &[u8]) -> bool {
+    let present = table.nodes.current(node).copied();
+    let is_held = table
+        .writing
+        .hold(node, through, (offset, bytes), present.as_ref());
+    if is_held {
+        table.touched(node);
+    }
+    is_held
+}
+
+/// Sets permissions and times of a file that is being made behind what is written to it. What it is going to be like; `None`:
+/// the laptop has to be asked, because it may refuse, or more than that is to be set.
+pub(super) fn set_behind(
+    shared: &Arc<Shared>,
+    node: NodeId,
+    new: &NewAttributes,
+) -> Option<Attributes> {
+    let mut table = shared.table();
+    let through = table.opened.making(node)?;
+    let known = table.nodes.known(node)?;
+    // Of such files nothing else is refused to their owner.
+    let is_own = known.user == shared.owners.laptop_user && known.permissions & LENT == 0;
+    let is_owned = new.user.is_none() && new.group.is_none() && is_own;
+    let is_harmless = new.size.is_none() && new.permissions.unwrap_or(0) & LENT == 0;
+    if !is_owned || !is_harmless {
+        return None;
+    }
+    let present = table.nodes.current(node).copied();
+    let was_holding = table.writing.is_holding(node);
+    let expected = table
+        .writing
+        .hold_attributes(node, through, new, present.as_ref())?;
+    let is_held = table.writing.is_holding(node);
+    if is_held {
+        table.touched(node);
+    }
+    drop(table);
+    if is_held && !was_holding {
+        ask_soon(shared, node);
+    }
+    Some(expected)
+}
+
+/// Asks for what is held when the moment is over, if nobody has waited for it before.
+fn ask_soon(shared: &Arc<Shared>, node: NodeId) {
+    let weak = Arc::downgrade(shared);
+    shared.later.after(MOMENT, move || {
+        if let Some(shared) = weak.upgrade() {
+            ask_for_held(&shared, node);
+        }
+    });
+}
+
+fn ask_for_held(shared: &Arc<Shared>, node: NodeId) {
+    let held = shared.table().writing.is_due(node);
+    if let Some(held) = held {
+        send_held(shared, node, held);
+    }
+}
+
+fn send_held(shared: &Arc<Shared>, node: NodeId, held: Held) {
+    let (id, range) = (held.through.id, held.range());
+    let asked = shared.table().nodes.now();
+    shared.ask(NOBODY, held.request(), move |shared, outcome| {
+        let attributes = attributes(outcome);
+        let mut table = shared.table();
+        match &attributes {
+            Ok(attributes) => {
+                let observed = table.nodes.observe(node, attributes, asked);
+                table.resized(node, observed != Observed::Stale);
+            }
+            Err(_) => table.touched(node),
+        }
+        drop(table);
+        end(shared, (node, id), &range, attributes.err());
+    });
 }

@@ -6,7 +6,9 @@
 //! Everything that is asked notes the [`Epoch`] at that time. What comes back is *stale* where the node, or the name, has
 //! changed since: it may tell of the state before.
 
+mod kept;
 mod names;
+mod news;
 mod paths;
 
 #[cfg(test)]
@@ -14,6 +16,8 @@ mod model;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use news::Latest;
+pub(crate) use news::News;
 pub(crate) use paths::GUESSES;
 
 use std::collections::{HashMap, HashSet};
@@ -22,6 +26,7 @@ use std::ffi::OsString;
 use live::files::{Attributes, Identity, Kind, Root};
 
 use crate::attributes::same;
+use crate::events::own::Own;
 
 /// How many changed names a directory remembers, and how many absent ones.
 const REMEMBERED_NAMES: usize = 1024;
@@ -62,6 +67,10 @@ struct Node {
     touched: Epoch,
     /// It is known to have no extended attributes.
     is_plain: bool,
+    /// It was changed from here, and nobody has seen what it is like since.
+    is_unseen: bool,
+    /// What those who watch may have found, by the latest that was seen or told.
+    latest: Option<Latest>,
 }
 
 /// What is known of a directory's names.
@@ -84,6 +93,10 @@ pub(crate) struct Nodes {
     /// The laptop's file systems, in the order in which they were met.
     devices: Vec<u64>,
     epoch: Epoch,
+    /// Names that were made and removed from here.
+    pub(crate) own: Own,
+    /// How many nodes have stood for such as are gone.
+    stand_ins: u64,
 }
 
 /// A file that the laptop has told of under a name.
@@ -114,12 +127,19 @@ impl Nodes {
             by_identity: HashMap::new(),
             devices: Vec::new(),
             epoch: Epoch::default(),
+            own: Own::default(),
+            stand_ins: 0,
         }
     }
 
     /// The present. To be taken before something is asked.
     pub(crate) fn now(&self) -> Epoch {
         self.epoch
+    }
+
+    /// A new present: what was asked for before this was asked for before something.
+    pub(crate) fn advance(&mut self) -> Epoch {
+        self.next_epoch()
     }
 
     fn next_epoch(&mut self) -> Epoch {
@@ -194,6 +214,8 @@ impl Nodes {
             return Observed::Stale;
         }
         node.identity = Some(attributes.identity);
+        node.is_unseen = false;
+        node.latest = Some(Latest::of(attributes));
         let is_same = node
             .known
             .as_ref()
@@ -220,6 +242,7 @@ impl Nodes {
         {
             return false;
         }
+        node.told(attributes);
         node.known = Some(*attributes);
         node.is_plain = false;
         node.changed = next;
@@ -232,6 +255,7 @@ impl Nodes {
         let next = self.next_epoch();
         if let Some(node) = self.nodes.get_mut(&id) {
             node.is_plain = false;
+            node.is_unseen = true;
             node.touched = next;
         }
     }
@@ -241,6 +265,7 @@ impl Nodes {
         let next = self.next_epoch();
         if let Some(node) = self.nodes.get_mut(&id) {
             node.touched = next;
+            node.is_unseen = !is_known;
             if is_known {
                 node.known_at = next;
             }
@@ -299,62 +324,6 @@ impl Nodes {
         let id = *self.by_identity.get(&attributes.identity)?;
         (self.kind(id) == Some(attributes.kind)).then_some(id)
     }
-
-    /// The kernel has been given it once more.
-    pub(crate) fn remember(&mut self, id: NodeId) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.lookups += 1;
-        }
-    }
-
-    /// The kernel has forgotten it `count` times.
-    pub(crate) fn forget(&mut self, id: NodeId, count: u64) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.lookups = node.lookups.saturating_sub(count);
-        }
-        self.drop_unused(id);
-    }
-
-    /// It has been opened once more.
-    pub(crate) fn opened(&mut self, id: NodeId) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.open += 1;
-        }
-    }
-
-    /// It has been closed once.
-    pub(crate) fn closed(&mut self, id: NodeId) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.open = node.open.saturating_sub(1);
-        }
-        self.drop_unused(id);
-    }
-
-    /// Drops it if nobody needs it any more, and the directories that were there for its sake alone.
-    fn drop_unused(&mut self, id: NodeId) {
-        let mut doubtful = vec![id];
-        while let Some(id) = doubtful.pop() {
-            if id == ROOT || self.nodes.get(&id).is_none_or(Node::is_needed) {
-                continue;
-            }
-            let Some(node) = self.nodes.remove(&id) else {
-                continue;
-            };
-            // Its number may have been given to another file.
-            if let Some(identity) = node
-                .identity
-                .filter(|identity| self.by_identity.get(identity) == Some(&id))
-            {
-                self.by_identity.remove(&identity);
-            }
-            for (parent, name) in node.names {
-                if let Some(parent_node) = self.nodes.get_mut(&parent) {
-                    parent_node.entries.present.remove(&name);
-                    doubtful.push(parent);
-                }
-            }
-        }
-    }
 }
 
 impl Node {
@@ -372,6 +341,8 @@ impl Node {
             changed: Epoch::default(),
             touched: Epoch::default(),
             is_plain: false,
+            is_unseen: false,
+            latest: None,
         }
     }
 

@@ -152,7 +152,7 @@ impl Nodes {
 
     /// Its file is gone, so that another may get its number: that one is to be another node. The kernel would take a new
     /// directory for the removed one, in which nothing can be made.
-    fn retire(&mut self, id: NodeId) {
+    pub(super) fn retire(&mut self, id: NodeId) {
         let identity = self.nodes.get(&id).and_then(|node| node.identity);
         if let Some(identity) =
             identity.filter(|identity| self.by_identity.get(identity) == Some(&id))

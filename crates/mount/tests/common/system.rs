@@ -93,3 +93,15 @@ pub(crate) fn lock(
         Err(io::Error::last_os_error())
     }
 }
+
+/// Closes a file, and tells what comes of that.
+pub(crate) fn close(file: File) -> io::Result<()> {
+    let descriptor = std::os::fd::IntoRawFd::into_raw_fd(file);
+    // SAFETY: nobody else has it.
+    let result = unsafe { libc::close(descriptor) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

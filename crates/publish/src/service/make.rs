@@ -10,6 +10,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::held::path_of;
+use super::names::look;
 use super::opening::make_file;
 use super::{Service, Tree};
 use crate::attributes::{attributes, kind, permissions};
@@ -102,13 +103,15 @@ impl Service {
         let directory = directory.as_fd();
         tree.check_new_name(directory, name, place.identity)?;
         call(directory, name)?;
-        Ok(Reply::Attributes(made(
-            &tree,
-            directory,
-            name,
-            kind,
-            permissions,
-        )?))
+        let attributes = made(&tree, directory, name, kind, permissions)?;
+        // It is made, whatever can be told of its directory.
+        Ok(match look(directory) {
+            Some(directory) => Reply::Made {
+                attributes,
+                directory,
+            },
+            None => Reply::Attributes(attributes),
+        })
     }
 }
 

@@ -171,6 +171,12 @@ impl Service {
                 offset,
                 bytes,
             } => self.write(handle, offset, &bytes),
+            R::WriteAndSet {
+                handle,
+                offset,
+                bytes,
+                new,
+            } => self.write_and_set(handle, offset, &bytes, &new),
             R::Sync { handle, data_only } => self.sync(handle, data_only),
             R::Close(handle) => self.handles.close(handle),
             R::Space(place) => self.space(&place),

@@ -1,12 +1,14 @@
 //! Reading links, renaming and removing: what the system does by name.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
-use live::files::{Kind, Place, Renaming, Reply};
+use live::files::{Attributes, Kind, Place, Renaming, Reply};
 use rustix::fs::{AtFlags, RenameFlags, readlinkat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
 use super::Service;
+use crate::attributes::attributes;
+use crate::stat::fstat;
 
 impl Service {
     pub(super) fn read_link(&self, place: &Place) -> Result<Reply, Errno> {
@@ -39,7 +41,13 @@ impl Service {
                 renameat_with(from, from_name, to, to_name, RenameFlags::EXCHANGE)?;
             }
         }
-        Ok(Reply::Done)
+        // It is done, whatever can be told of it.
+        Ok(match (look(from.as_fd()), look(to.as_fd())) {
+            (Some(from), Some(to)) => Reply::Renamed {
+                directories: [from, to],
+            },
+            _ => Reply::Done,
+        })
     }
 
     pub(super) fn remove(&self, place: &Place) -> Result<Reply, Errno> {
@@ -55,6 +63,12 @@ impl Service {
         let (directory, name) = tree.published.parent(&place.path)?;
         tree.check_name(directory.as_fd(), name, place.identity)?;
         unlinkat(&directory, name, flags)?;
-        Ok(Reply::Done)
+        let directory = look(directory.as_fd());
+        Ok(directory.map_or(Reply::Done, |directory| Reply::Removed { directory }))
     }
+}
+
+/// What a directory is like after something was done in it.
+pub(super) fn look(directory: BorrowedFd<'_>) -> Option<Attributes> {
+    fstat(directory).ok().map(|stat| attributes(&stat))
 }

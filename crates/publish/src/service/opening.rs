@@ -4,13 +4,14 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
-use live::files::{Access, Opening, Place, Reply};
+use live::files::{Access, Attributes, Opening, Place, Reply};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::handles::{OpenFile, Permit, Use};
 use super::locks::Locks;
 use super::make::make_exact;
+use super::names::look;
 use super::{Service, Tree};
 use crate::attributes::attributes;
 use crate::stat::fstat;
@@ -51,7 +52,11 @@ impl Service {
         for _ in 0..ATTEMPTS {
             match create_new(&tree, place, permissions, opening) {
                 Err(Errno::EXIST) if !exclusive => {}
-                made => return self.opened(tree, made?, opening.access, permit),
+                Err(error) => return Err(error),
+                Ok((made, directory)) => {
+                    let opened = self.opened(tree, made, opening.access, permit)?;
+                    return Ok(in_directory(opened, directory));
+                }
             }
             match tree
                 .hold(place)
@@ -84,19 +89,31 @@ impl Service {
     }
 }
 
-/// `EEXIST` where anything is, also a link.
+/// And what its directory is like after that. `EEXIST` where anything is, also a link.
 fn create_new(
     tree: &Tree,
     place: &Place,
     permissions: u16,
     opening: Opening,
-) -> Result<OwnedFd, Errno> {
+) -> Result<(OwnedFd, Option<Attributes>), Errno> {
     let (directory, name) = tree.published.parent(&place.path)?;
     if place.identity.is_some() {
         tree.check_new_name(directory.as_fd(), name, place.identity)?;
         return Err(Errno::EXIST);
     }
-    make_file(directory.as_fd(), name, permissions, flags(opening))
+    let made = make_file(directory.as_fd(), name, permissions, flags(opening))?;
+    Ok((made, look(directory.as_fd())))
+}
+
+fn in_directory(opened: Reply, directory: Option<Attributes>) -> Reply {
+    match (opened, directory) {
+        (Reply::Opened { handle, attributes }, Some(directory)) => Reply::Created {
+            handle,
+            attributes,
+            directory,
+        },
+        (opened, _) => opened,
+    }
 }
 
 /// A file that was not there, with exactly these permissions.

@@ -1,7 +1,9 @@
 //! Contents of open files.
 
 use bytes::Bytes;
-use live::files::{Access, Allocation, Handle, LARGEST_TRANSFER, Reply, Seeking};
+use live::files::{
+    Access, Allocation, Handle, LARGEST_TRANSFER, NewAttributes, Reply, Seeking, Target,
+};
 use rustix::fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fsync, seek};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 
@@ -51,6 +53,28 @@ impl Service {
             }
         }
         Ok(Reply::Count(done as u64))
+    }
+
+    /// What was written before an error stays.
+    pub(super) fn write_and_set(
+        &self,
+        handle: Handle,
+        offset: u64,
+        bytes: &[u8],
+        new: &NewAttributes,
+    ) -> Result<Reply, Errno> {
+        if bytes.len() > LARGEST_TRANSFER as usize {
+            return Err(Errno::INVAL);
+        }
+        let mut done = 0;
+        while done < bytes.len() {
+            let position = offset.checked_add(done as u64).ok_or(Errno::FBIG)?;
+            match self.write(handle, position, &bytes[done..])? {
+                Reply::Count(count @ 1..) => done += count as usize,
+                _ => return Err(Errno::IO),
+            }
+        }
+        self.set_attributes(&Target::Handle(handle), new)
     }
 
     pub(super) fn sync(&self, handle: Handle, data_only: bool) -> Result<Reply, Errno> {

@@ -111,7 +111,7 @@ impl Home {
         let (answer, answered) = mpsc::channel();
         let service = Arc::clone(&self.service);
         let said = format!("{request:?}");
-        let asking = thread::spawn(move || drop(answer.send(service.execute(request))));
+        let asking = thread::spawn(move || drop(answer.send(plain(service.execute(request)))));
         let outcome = answered.recv_timeout(HANGS);
         let outcome = outcome.unwrap_or_else(|_| panic!("no answer to {said}"));
         asking.join().unwrap();
@@ -121,7 +121,7 @@ impl Home {
     #[track_caller]
     pub fn done(&self, request: Request) {
         assert_eq!(
-            self.service.execute(request.clone()),
+            plain(self.service.execute(request.clone())),
             Ok(Reply::Done),
             "{request:?}"
         );
@@ -138,7 +138,7 @@ impl Home {
 
     #[track_caller]
     pub fn attributes(&self, request: Request) -> Attributes {
-        match self.service.execute(request.clone()) {
+        match plain(self.service.execute(request.clone())) {
             Ok(Reply::Attributes(attributes)) => attributes,
             other => panic!("{request:?}: {other:?}"),
         }
@@ -162,7 +162,7 @@ impl Home {
 
     #[track_caller]
     pub fn opened(&self, request: Request) -> (Handle, Attributes) {
-        match self.service.execute(request.clone()) {
+        match plain(self.service.execute(request.clone())) {
             Ok(Reply::Opened { handle, attributes }) => (handle, attributes),
             other => panic!("{request:?}: {other:?}"),
         }
@@ -362,4 +362,9 @@ fn born(metadata: &fs::Metadata) -> Time {
         seconds: since.as_secs().try_into().unwrap(),
         nanoseconds: since.subsec_nanos(),
     }
+}
+
+/// Without what is told of directories.
+pub fn plain(outcome: Outcome) -> Outcome {
+    outcome.map(|reply| reply.split().0)
 }

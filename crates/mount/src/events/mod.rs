@@ -1,0 +1,185 @@
+//! What programs of the server that watch files (`inotify(7)`) are to be told of the laptop's changes.
+//!
+//! The kernel tells them of what is done through the mount, and of nothing else. So one thread does once more what was
+//! done on the laptop, and the mount answers that without asking or changing anything: see [`replay`]. This here is pure.
+
+pub(crate) mod own;
+pub(crate) mod replay;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::{OsStr, OsString};
+
+use live::files::{Attributes, Identity};
+
+use crate::nodes::{Epoch, NodeId, Nodes};
+
+/// How many events wait at most. What comes when there are as many is not told.
+const MOST: usize = 16 << 10;
+
+/// A name in a directory.
+pub(crate) type Name = (NodeId, OsString);
+
+/// Something that the laptop has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// Where.
+    pub(crate) name: Name,
+    /// What.
+    pub(crate) what: What,
+}
+
+/// See [`Event`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The file has other contents.
+    Contents(NodeId),
+    /// It has other permissions or another owner.
+    Attributes(NodeId),
+    /// The name is new, or leads to another file; that was told at `asked`.
+    Made {
+        attributes: Attributes,
+        asked: Epoch,
+    },
+    /// The name is gone, and with it this file.
+    Removed(Option<Known>),
+    /// The name was removed from here, and the laptop knows it: nobody is to be told of that.
+    ToldGone,
+    /// The file has this name instead of `from`.
+    Moved {
+        from: Name,
+        moved: Known,
+        /// What had the name.
+        replaced: Option<Known>,
+    },
+}
+
+/// A file as the kernel knew it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) id: NodeId,
+    pub(crate) attributes: Attributes,
+}
+
+/// Of what was told together: a name that went and one that came for the same file are a move.
+pub(crate) fn paired(events: Vec<Event>) -> Vec<Event> {
+    let mut removed: HashMap<Identity, usize> = HashMap::new();
+    for (index, event) in events.iter().enumerate() {
+        if let What::Removed(Some(known)) = &event.what {
+            removed.insert(known.attributes.identity, index);
+        }
+    }
+    let mut events: Vec<Option<Event>> = events.into_iter().map(Some).collect();
+    for index in 0..events.len() {
+        let made = match &events[index] {
+            Some(Event {
+                what: What::Made { attributes, .. },
+                ..
+            }) => *attributes,
+            _ => continue,
+        };
+        let Some(from) = removed.remove(&made.identity) else {
+            continue;
+        };
+        move_one(&mut events, from, index, &made);
+    }
+    events.into_iter().flatten().collect()
+}
+
+/// What is gone at `from` is what was made at `to`.
+fn move_one(events: &mut [Option<Event>], from: usize, to: usize, made: &Attributes) {
+    let Some(Event {
+        name: from_name,
+        what: What::Removed(Some(moved)),
+    }) = events[from].clone()
+    else {
+        return;
+    };
+    let Some(name) = events[to].as_ref().map(|event| event.name.clone()) else {
+        return;
+    };
+    if moved.attributes.kind != made.kind || from_name == name {
+        return;
+    }
+    // What it has replaced is told just before.
+    let before = to.checked_sub(1).filter(|before| *before != from);
+    let replaced = before.and_then(|before| {
+        let event = events[before]
+            .take_if(|event| event.name == name && matches!(event.what, What::Removed(Some(_))));
+        match event.map(|event| event.what) {
+            Some(What::Removed(replaced)) => replaced,
+            _ => None,
+        }
+    });
+    let what = What::Moved {
+        from: from_name,
+        moved,
+        replaced,
+    };
+    events[from] = None;
+    events[to] = Some(Event { name, what });
+}
+
+/// What waits to be told, in the order in which it happened. A file that changes again and again is told once.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    events: VecDeque<Event>,
+    changed: HashSet<(Name, bool)>,
+}
+
+impl Queue {
+    /// Dropped if there are too many.
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.events.len() >= MOST {
+            return;
+        }
+        if event.changes().is_none_or(|key| self.changed.insert(key)) {
+            self.events.push_back(event);
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Some(key) = event.changes() {
+            self.changed.remove(&key);
+        }
+        Some(event)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Event {
+    /// Whether it was not done from here, and nothing is known that has happened since.
+    pub(crate) fn is_news(&self, nodes: &Nodes) -> bool {
+        let (parent, name) = (self.name.0, self.name.1.as_os_str());
+        let is_gone = |(parent, name): (NodeId, &OsStr), identity| {
+            !nodes.own.has_removed(parent, name, identity) && nodes.child(parent, name).is_none()
+        };
+        match &self.what {
+            What::Contents(_) | What::Attributes(_) | What::ToldGone => true,
+            What::Made { attributes, .. } => !nodes.own.has_made(parent, name, attributes.identity),
+            What::Removed(known) => {
+                is_gone((parent, name), known.map(|known| known.attributes.identity))
+            }
+            What::Moved { from, moved, .. } => {
+                let identity = moved.attributes.identity;
+                !nodes.own.has_made(parent, name, identity)
+                    && is_gone((from.0, &from.1), Some(identity))
+            }
+        }
+    }
+
+    /// What is no other when it happens twice.
+    fn changes(&self) -> Option<(Name, bool)> {
+        match self.what {
+            What::Contents(_) => Some((self.name.clone(), true)),
+            What::Attributes(_) => Some((self.name.clone(), false)),
+            What::Made { .. } | What::Removed(_) | What::ToldGone | What::Moved { .. } => None,
+        }
+    }
+}
