@@ -10,6 +10,8 @@
     reason = "tests: they make files that nobody has to recover, print for people, and panic if they cannot go on"
 )]
 
+#[path = "conformance/archive.rs"]
+mod archive;
 #[path = "conformance/builds.rs"]
 mod builds;
 #[path = "conformance/by_hand.rs"]
@@ -28,5 +30,7 @@ mod programs;
 mod session;
 #[path = "conformance/sqlite.rs"]
 mod sqlite;
+#[path = "conformance/sshfs.rs"]
+mod sshfs;
 #[path = "conformance/visible.rs"]
 mod visible;

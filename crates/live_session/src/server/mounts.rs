@@ -1,17 +1,18 @@
 //! What is mounted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use live::Bytes;
-use live::control::{Failure, Wanted};
+use live::control::{Adapter, Failure, Wanted};
 use live::files::{Change, Root};
-use mount::{Files, Mounted, Options};
+use mount::Files;
+use tokio::sync::Notify;
 
+use super::adapters::{self, Mounted, told};
 use super::points;
 pub(super) use crate::failure;
 
@@ -25,6 +26,8 @@ pub(super) struct Mounts {
     /// In what all others are.
     directory: PathBuf,
     files: Arc<dyn Files>,
+    /// Told when a mount has ended by itself.
+    lost: Arc<Notify>,
     state: Mutex<State>,
 }
 
@@ -39,7 +42,8 @@ struct State {
 /// A mount in the directory that was made for it. Both end when this is dropped, which waits for the kernel.
 struct Mount {
     /// `None` only while it ends.
-    mounted: Option<Mounted>,
+    mounted: Option<Box<dyn Mounted>>,
+    adapter: Adapter,
     point: PathBuf,
 }
 
@@ -49,6 +53,7 @@ impl Mounts {
             main,
             directory,
             files,
+            lost: Arc::default(),
             state: Mutex::default(),
         }
     }
@@ -66,36 +71,38 @@ impl Mounts {
             true => self.main.clone(),
             false => self.directory.join(&wanted.name),
         };
-        let told = |error: io::Error| {
-            let message = format!("cannot mount at {}: {error}", point.display());
-            failure(
-                &message,
-                "Is FUSE there? Debian and Ubuntu: apt install fuse3",
-            )
-        };
         let bare = points::make(&point)?;
-        let options = Options {
-            name: wanted.name.clone(),
-            user: wanted.user,
-            group: wanted.group,
-            read_only: wanted.read_only,
-            for_others: false,
-        };
-        let files = Arc::clone(&self.files);
-        let mounted = mount::mount(&point, wanted.root, files, &options).map_err(|error| {
+        let (files, lost) = (Arc::clone(&self.files), Arc::clone(&self.lost));
+        let gone = move || lost.notify_one();
+        let mounted = adapters::mount(wanted, &point, files, gone).inspect_err(|_| {
             drop(fs::remove_dir(&point));
-            told(error)
         })?;
-        bare.close().map_err(told)?;
+        bare.close().map_err(|error| told(&point, &error))?;
         let place = as_bytes(&point);
         self.keep(
             wanted.root,
             Mount {
                 mounted: Some(mounted),
+                adapter: wanted.adapter,
                 point,
             },
         );
         Ok(place)
+    }
+
+    /// Waits until a mount may have ended by itself.
+    pub(super) async fn wait_for_loss(&self) {
+        self.lost.notified().await;
+    }
+
+    /// Takes away what is left of a mount that has ended by itself; why it has.
+    pub(super) fn take_lost(&self, root: Root) -> Option<Failure> {
+        let mut state = self.state();
+        let failure = state.mounted.get(&root)?.mounted.as_ref()?.failure()?;
+        let lost = state.mounted.remove(&root);
+        drop(state);
+        drop(lost);
+        Some(failure)
     }
 
     /// Where a directory is mounted, if it is.
@@ -121,15 +128,30 @@ impl Mounts {
 
     /// What was written through it is the laptop's when this returns, if that is there. Waits for it otherwise.
     pub(super) fn unmount(&self, root: Root) {
-        let mount = {
-            let mut state = self.state();
-            state.watched.remove(&root);
-            state.mounted.remove(&root)
-        };
+        self.state().watched.remove(&root);
+        self.take_off(root);
+    }
+
+    /// The same of a directory that may be mounted again: the laptop goes on watching it.
+    pub(super) fn take_off(&self, root: Root) {
+        let mount = self.state().mounted.remove(&root);
         if let Some(mount) = &mount {
             mount.flush();
         }
         drop(mount);
+    }
+
+    /// What was written through any of them to mapped memory is the laptop's when this returns. Waits for that.
+    pub(super) fn flush(&self) {
+        let state = self.state();
+        let mounts = state.mounted.values();
+        let points: Vec<_> = mounts
+            .map(|mount| (mount.adapter, mount.point.clone()))
+            .collect();
+        drop(state);
+        for (adapter, point) in points {
+            adapters::flush(adapter, &point);
+        }
     }
 
     /// All, and none comes after that.
@@ -172,12 +194,8 @@ impl Mounts {
 }
 
 impl Mount {
-    /// Has the kernel write what programs have written to memory that they had mapped.
     fn flush(&self) {
-        // Fails where the laptop does: then there is nobody to have it.
-        if let Ok(directory) = File::open(&self.point) {
-            rustix::fs::syncfs(directory).ok();
-        }
+        adapters::flush(self.adapter, &self.point);
     }
 
     fn changed(&self, changes: &[Change]) {
@@ -190,7 +208,7 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         // What is still in use is detached: it is an error to those who use it, and gone with the last of them.
-        drop(self.mounted.take().map(Mounted::unmount));
+        drop(self.mounted.take());
         drop(fs::remove_dir(&self.point));
     }
 }

@@ -11,7 +11,7 @@ use crate::session::{Session, with_session};
 const OPERATIONS: u32 = 2_500;
 const OPERATIONS_VARIABLE: &str = "CONFORMANCE_FSX_OPERATIONS";
 /// Run in every run, so that two runs can be compared.
-const FIXED_SEED: u64 = 20_261_122;
+pub(crate) const FIXED_SEED: u64 = 20_261_122;
 
 const WITHOUT_MAPS: &str = "
 [weights]
@@ -61,7 +61,7 @@ truncate = 5
 fsync = 1
 ";
 
-fn exercise(session: &Session, program: &Path, name: &str, settings: &str, seed: u64) {
+pub(crate) fn exercise(session: &Session, program: &Path, name: &str, settings: &str, seed: u64) {
     let operations = std::env::var(OPERATIONS_VARIABLE).map_or(OPERATIONS, |number| {
         number.parse().expect("a number of operations")
     });
@@ -91,12 +91,12 @@ fn exercise_all(session: &Session, program: &Path, seeds: &[u64]) {
 }
 
 /// Another one in every run. It is printed: to run it again, make it the fixed one.
-fn random_seed() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     u64::from(now.subsec_nanos())
 }
 
-fn fsx() -> Option<std::path::PathBuf> {
+pub(crate) fn fsx() -> Option<std::path::PathBuf> {
     find("fsx", "cargo install --locked fsx")
 }
 

@@ -6,7 +6,7 @@ use crate::session::{Session, with_session};
 /// `$1` is where the repository comes from, `$2` where it goes.
 const SCRIPT: &str = include_str!("git.sh");
 
-fn script(session: &Session) {
+pub(crate) fn script(session: &Session) {
     let mut shell = command(session, "sh", &session.beside(""));
     shell.args(["-euc", SCRIPT, "sh"]);
     shell

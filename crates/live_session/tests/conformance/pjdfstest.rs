@@ -22,11 +22,11 @@ use testkit::{Isolation, Ran, isolated, wait_until};
 use crate::programs::{find, plain_command};
 use crate::session::LIMIT;
 
-const ROOT: Root = Root(1);
+pub(crate) const ROOT: Root = Root(1);
 const THREADS: usize = 4;
 const EXCEPTIONS: &str = include_str!("pjdfstest_exceptions.txt");
 /// The users are those that Debian has by itself.
-const SETTINGS: &str = r#"
+pub(crate) const SETTINGS: &str = r#"
 [features]
 posix_fallocate = {}
 rename_ctime = {}
@@ -39,10 +39,10 @@ entries = [["nobody", "nogroup"], ["daemon", "daemon"]]
 "#;
 
 /// Executes what the mount asks in threads of this process.
-struct Asked(Mutex<Sender<(Request, Answer)>>);
+pub(crate) struct Asked(Mutex<Sender<(Request, Answer)>>);
 
 impl Asked {
-    fn new(service: &Arc<Service>) -> Asked {
+    pub(crate) fn new(service: &Arc<Service>) -> Asked {
         let (sender, receiver) = channel::<(Request, Answer)>();
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..THREADS {
@@ -94,7 +94,11 @@ fn mounted(laptop: &Path, server: &Path) -> (Arc<Mounted>, Watcher) {
 }
 
 /// Runs the suite in `directory`; what became of each case, and what it said if it failed.
-fn run_suite(program: &Path, settings: &Path, directory: &Path) -> BTreeMap<String, Outcome> {
+pub(crate) fn run_suite(
+    program: &Path,
+    settings: &Path,
+    directory: &Path,
+) -> BTreeMap<String, Outcome> {
     let mut suite = plain_command(program, directory);
     suite.arg("-c").arg(settings).arg("-p").arg(directory);
     let said = Ran::of(suite).stdout;
@@ -126,7 +130,7 @@ fn run_suite(program: &Path, settings: &Path, directory: &Path) -> BTreeMap<Stri
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(crate) enum Outcome {
     Passed,
     Failed(String),
     Skipped,

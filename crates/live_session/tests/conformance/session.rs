@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use connection::{Connection, reconnect};
 use live::SessionId;
+use live::control::Adapter;
 use live::files::Root;
-use live_session::laptop::{Mount, Publisher};
+use live_session::laptop::{Mount, Publication, Publisher};
 use live_session::server::{Agent, AgentOptions};
 use publish::Limits;
 use testkit::{Isolation, isolated};
@@ -42,18 +43,23 @@ pub(crate) struct Session {
 
 /// Runs `body` with a session of its own, in mounts of its own, or skips the test. Nothing stays mounted.
 pub(crate) fn with_session(test_name: &str, body: impl FnOnce(&Session)) {
+    with_adapter(test_name, Adapter::Native, body);
+}
+
+/// The same with a mount that `adapter` makes.
+pub(crate) fn with_adapter(test_name: &str, adapter: Adapter, body: impl FnOnce(&Session)) {
     isolated(test_name, Isolation::MOUNTS, || {
         if !Path::new("/dev/fuse").exists() {
             return testkit::skip("needs /dev/fuse");
         }
-        let session = Session::start();
+        let session = Session::start(adapter);
         body(&session);
         session.end();
     });
 }
 
 impl Session {
-    fn start() -> Session {
+    fn start(adapter: Adapter) -> Session {
         let directory = tempfile::Builder::new()
             .prefix("session")
             .tempdir()
@@ -64,7 +70,8 @@ impl Session {
         let runtime = Runtime::new().unwrap();
         let cuts = Arc::new(watch::Sender::new(0));
         let streams = Arc::default();
-        let (laptop, agent, point) = runtime.block_on(join(directory.path(), &cuts, &streams));
+        let joined = join(directory.path(), adapter, &cuts, &streams);
+        let (laptop, agent, point) = runtime.block_on(joined);
         Session {
             runtime,
             cuts,
@@ -148,6 +155,7 @@ type Joined = (
 /// Starts both ends, and waits until `laptop` in `directory` is mounted in `mounts` there.
 async fn join(
     directory: &Path,
+    adapter: Adapter,
     cuts: &Arc<watch::Sender<u64>>,
     counted: &Arc<AtomicUsize>,
 ) -> Joined {
@@ -172,7 +180,14 @@ async fn join(
         drop(keeper);
     });
     let laptop = directory.join("laptop");
-    let mut told = publisher.publish(ROOT, &laptop, "project", false).unwrap();
+    let publication = Publication {
+        name: "project".to_owned(),
+        is_main: false,
+        read_only: false,
+        adapter,
+        when_asked: false,
+    };
+    let mut told = publisher.publish_as(ROOT, &laptop, publication).unwrap();
     let mount = told.wait_for(|mount| !matches!(mount, Mount::Asked));
     let point = match &*tokio::time::timeout(LIMIT, mount).await.unwrap().unwrap() {
         Mount::At(point) => point.clone(),
@@ -188,6 +203,7 @@ fn start_agent(mounts: PathBuf) -> (mpsc::Sender<DuplexStream>, task::JoinHandle
         environment: Vec::new(),
         main: mounts.join("main"),
         mounts,
+        account: Vec::new(),
         patience: Duration::from_secs(600),
     };
     let agent = Agent::new(connection.clone(), options).unwrap();
