@@ -34,5 +34,5 @@ pub use lease::Lease;
 pub use renewal::{Outcome, Renewer, Want, adopt};
 pub use runtime::RuntimeDirectory;
 pub use schedule::{Failure, Finished, LONGEST_WAIT, Schedule};
-pub use session::{NewSession, Session, SessionKind};
+pub use session::{NewSession, Session, SessionKind, ViewWatch, Written, write_view};
 pub use token_url::{TokenUrl, TokenUrlError};

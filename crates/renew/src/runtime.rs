@@ -27,6 +27,12 @@ impl RuntimeDirectory {
         Self { path }
     }
 
+    /// The one at `path`, for a process that was told where it is.
+    #[must_use]
+    pub fn told(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     /// The directory, 0700.
     #[must_use]
     pub fn path(&self) -> &Path {

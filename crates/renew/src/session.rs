@@ -5,6 +5,7 @@
 
 mod publishing;
 mod view;
+mod watch;
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,6 +21,8 @@ use crate::process::ProcessIdentity;
 pub(crate) use publishing::{Publishing, publish};
 use view::make_view_directory;
 pub(crate) use view::may_be_replaced;
+pub use view::{Written, write_view};
+pub use watch::ViewWatch;
 
 const RECORD: &str = "session.json";
 const VIEW: &str = "view";

@@ -292,14 +292,14 @@ fn start(context: &Context, args: &RunArgs) -> Result<(), CliError> {
     started.map(drop).map_err(failed)
 }
 
-/// This program as a keeper: no terminal, no variable that it does not need, no directory held.
+/// This program, which may be `cs`, as a keeper: no terminal, no variable that it does not need, no directory held.
 fn background(context: &Context, verb: &str, key_stdin: bool) -> Result<Command, CliError> {
     let mut command = Command::new(program::own_path()?);
     command
         .arg0("claude-accounts")
-        .arg("--vault")
+        .args(["keeper", "--vault"])
         .arg(context.paths()?.directory())
-        .args(["keeper", verb]);
+        .arg(verb);
     if key_stdin {
         command.arg("--key-stdin");
     }

@@ -16,6 +16,7 @@ use context::Context;
 mod account_report;
 mod add;
 mod aliases;
+pub(crate) mod brought;
 mod context;
 mod current;
 mod dashboard;
@@ -67,7 +68,7 @@ struct Cli {
 }
 
 /// What every verb understands.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct GlobalArgs {
     /// Directory of the vault, instead of ~/.claude-accounts
     #[arg(long, value_name = "DIR", global = true)]

@@ -18,7 +18,7 @@ use super::{Publishing, Session, rename};
 impl Session {
     /// Reads the view as it is; `None` if it is missing or no view.
     pub(crate) fn read_view(&self) -> Option<CredentialDocument> {
-        CredentialDocument::parse(&Self::read_bytes(&self.view())).ok()
+        read_document(&self.view())
     }
 
     /// How long the view has been as it is; `None` if that cannot be told.
@@ -50,70 +50,14 @@ impl Session {
         self.write_view_over(publishing, login, may_be_replaced)
     }
 
-    /// The same over a login for which `may_go` holds. Whatever the client writes at the same
-    /// moment is noticed: what was there is looked at once more after it was replaced.
+    /// The same over a login for which `may_go` holds.
     pub(crate) fn write_view_over(
         &self,
         _publishing: &Publishing,
         login: &CredentialDocument,
         may_go: impl Fn(&CredentialDocument) -> bool,
     ) -> Result<(), VaultError> {
-        const ATTEMPTS: usize = 8;
-        let stays = |bytes: &[u8]| {
-            CredentialDocument::parse(bytes).is_ok_and(|document| !may_go(&document))
-        };
-        let mut there = Self::read_bytes(&self.view());
-        if stays(&there) {
-            return Ok(());
-        }
-        let mut next = view_over(&there, login);
-        for _attempt in 0..ATTEMPTS {
-            let replaced = self.exchange(&next)?;
-            if replaced == there {
-                break;
-            }
-            there = next;
-            next = match stays(&replaced) {
-                true => replaced,
-                false => view_over(&replaced, login),
-            };
-        }
-        Ok(())
-    }
-
-    /// Puts `bytes` where the view is and gives what was there; nothing if that was no file.
-    fn exchange(&self, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        const ATTEMPTS: usize = 8;
-        let (view, random) = (self.view(), getrandom::u32());
-        let random = random.map_err(|_| VaultError::Random)?;
-        let other = view.with_file_name(format!(".credentials.json.{random:08x}.tmp"));
-        durable::replace_volatile(&other, bytes, 0o600)?;
-        for _attempt in 0..ATTEMPTS {
-            let rename = |flags| renameat_with(CWD, &other, CWD, &view, flags);
-            match rename(RenameFlags::EXCHANGE) {
-                Ok(()) => {
-                    let replaced = Self::read_bytes(&other);
-                    remove_any(&other);
-                    return Ok(replaced);
-                }
-                Err(Errno::NOENT) => {}
-                // A file system that cannot.
-                Err(_) => break,
-            }
-            match rename(RenameFlags::NOREPLACE) {
-                Ok(()) => return Ok(Zeroizing::default()),
-                Err(Errno::EXIST) => {}
-                Err(_) => break,
-            }
-        }
-        let replaced = Self::read_bytes(&view);
-        rename(&other, &view).inspect_err(|_| remove_any(&other))?;
-        Ok(replaced)
-    }
-
-    fn read_bytes(path: &Path) -> Zeroizing<Vec<u8>> {
-        let read = durable::read_regular(path, DOCUMENT_LIMIT as u64);
-        Zeroizing::new(read.ok().flatten().unwrap_or_default())
+        write_over(&self.view(), login, may_go).map(drop)
     }
 
     /// The same after putting right whatever keeps the view from being written.
@@ -140,6 +84,93 @@ impl Session {
         }
         self.write_view(publishing, login)
     }
+}
+
+/// What has become of a view that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Written {
+    /// It shows the login.
+    Shown,
+    /// Somebody has signed in there: that login stays.
+    SignedIn,
+}
+
+/// Makes the file `view` a view of `login`, for who has no session of a vault there: the server of a live session. What is
+/// there goes, but for a login that somebody has signed in to, and for what else the client keeps in that file. No link is
+/// followed.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_view(view: &Path, login: &CredentialDocument) -> Result<Written, VaultError> {
+    write_over(view, login, may_be_replaced)
+}
+
+/// Whatever the client writes at the same moment is noticed: what was there is looked at once more after it was replaced.
+fn write_over(
+    view: &Path,
+    login: &CredentialDocument,
+    may_go: impl Fn(&CredentialDocument) -> bool,
+) -> Result<Written, VaultError> {
+    const ATTEMPTS: usize = 8;
+    let stays =
+        |bytes: &[u8]| CredentialDocument::parse(bytes).is_ok_and(|document| !may_go(&document));
+    let mut there = read_bytes(view);
+    if stays(&there) {
+        return Ok(Written::SignedIn);
+    }
+    let mut next = view_over(&there, login);
+    let mut written = Written::Shown;
+    for _attempt in 0..ATTEMPTS {
+        let replaced = exchange(view, &next)?;
+        if replaced == there {
+            break;
+        }
+        there = next;
+        (next, written) = match stays(&replaced) {
+            true => (replaced, Written::SignedIn),
+            false => (view_over(&replaced, login), Written::Shown),
+        };
+    }
+    Ok(written)
+}
+
+/// Puts `bytes` where the view is and gives what was there; nothing if that was no file.
+fn exchange(view: &Path, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    const ATTEMPTS: usize = 8;
+    let random = getrandom::u32().map_err(|_| VaultError::Random)?;
+    let other = view.with_file_name(format!(".credentials.json.{random:08x}.tmp"));
+    durable::replace_volatile(&other, bytes, 0o600)?;
+    for _attempt in 0..ATTEMPTS {
+        let rename = |flags| renameat_with(CWD, &other, CWD, view, flags);
+        match rename(RenameFlags::EXCHANGE) {
+            Ok(()) => {
+                let replaced = read_bytes(&other);
+                remove_any(&other);
+                return Ok(replaced);
+            }
+            Err(Errno::NOENT) => {}
+            // A file system that cannot.
+            Err(_) => break,
+        }
+        match rename(RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(Zeroizing::default()),
+            Err(Errno::EXIST) => {}
+            Err(_) => break,
+        }
+    }
+    let replaced = read_bytes(view);
+    rename(&other, view).inspect_err(|_| remove_any(&other))?;
+    Ok(replaced)
+}
+
+pub(super) fn read_document(view: &Path) -> Option<CredentialDocument> {
+    CredentialDocument::parse(&read_bytes(view)).ok()
+}
+
+fn read_bytes(path: &Path) -> Zeroizing<Vec<u8>> {
+    let read = durable::read_regular(path, DOCUMENT_LIMIT as u64);
+    Zeroizing::new(read.ok().flatten().unwrap_or_default())
 }
 
 /// A view in which somebody has signed in holds a login that is nowhere else.
