@@ -22,6 +22,7 @@ const ACCOUNTS: &[Program] = &[Program::Accounts];
 const SHARE: &[Program] = &[Program::Share];
 const CS: &[Program] = &[Program::Cs];
 const BOTH: &[Program] = &[Program::Accounts, Program::Share];
+const LOCAL: &[Program] = &[Program::Accounts, Program::Cs];
 const ALL: &[Program] = &Program::ALL;
 
 macro_rules! variables {
@@ -65,21 +66,21 @@ macro_rules! variables {
 }
 
 variables! {
-    AccountsHome ACCOUNTS "CLAUDE_ACCOUNTS_HOME" "directory of the vault; ~/.claude-accounts if not set"
+    AccountsHome ALL "CLAUDE_ACCOUNTS_HOME" "directory of the vault; ~/.claude-accounts if not set"
     Client ACCOUNTS "CLAUDE_ACCOUNTS_CLAUDE" "the client to launch; `claude` from PATH if not set"
-    TokenUrl BOTH "CLAUDE_ACCOUNTS_TOKEN_URL" "token endpoint instead of the vendor's (https, or http to this machine)"
-    KeeperLinger ACCOUNTS "CLAUDE_ACCOUNTS_KEEPER_LINGER" "seconds that a keeper stays after the last session; 60 if not set"
+    TokenUrl ALL "CLAUDE_ACCOUNTS_TOKEN_URL" "token endpoint instead of the vendor's (https, or http to this machine)"
+    KeeperLinger LOCAL "CLAUDE_ACCOUNTS_KEEPER_LINGER" "seconds that a keeper stays after the last session; 60 if not set"
     SessionAccount ACCOUNTS "CLAUDE_ACCOUNTS_ACCOUNT" "set inside a launched session: the account it was launched with"
-    PassphraseDescriptor ACCOUNTS "CLAUDE_ACCOUNTS_PASSPHRASE_FD" "number of a descriptor to read the vault's passphrase from, one line"
-    KeyDescriptor ACCOUNTS "CLAUDE_ACCOUNTS_KEY_FD" "number of a descriptor to read the vault's key itself from, one line; the dashboard sets it"
-    ConfigDirectory ACCOUNTS "CLAUDE_CONFIG_DIR" "the client's own directory; ~/.claude if not set"
+    PassphraseDescriptor LOCAL "CLAUDE_ACCOUNTS_PASSPHRASE_FD" "number of a descriptor to read the vault's passphrase from, one line"
+    KeyDescriptor LOCAL "CLAUDE_ACCOUNTS_KEY_FD" "number of a descriptor to read the vault's key itself from, one line; the dashboard sets it"
+    ConfigDirectory ALL "CLAUDE_CONFIG_DIR" "the client's own directory; ~/.claude if not set"
     Home ALL "HOME" "the home directory"
-    Path BOTH "PATH" "where programs are looked for"
+    Path ALL "PATH" "where programs are looked for"
     RuntimeDirectory ALL "XDG_RUNTIME_DIR" "where the views and sockets of running sessions are kept"
     ConfigHome ACCOUNTS "XDG_CONFIG_HOME" "where the shell fish has its configuration; ~/.config if not set"
     ZshDirectory ACCOUNTS "ZDOTDIR" "where zsh has its .zshrc; the home directory if not set"
     Shell ACCOUNTS "SHELL" "the shell that aliases are written for"
-    SessionBus ACCOUNTS "DBUS_SESSION_BUS_ADDRESS" "where the OS keyring is asked for the vault's key, if it is kept there"
+    SessionBus LOCAL "DBUS_SESSION_BUS_ADDRESS" "where the OS keyring is asked for the vault's key, if it is kept there"
     NotifySocket BOTH "NOTIFY_SOCKET" "where systemd is told that the keeper or the dashboard is ready; systemd sets it"
     ListenDescriptors ACCOUNTS "LISTEN_FDS" "how many sockets systemd hands over to the dashboard; systemd sets it"
     ListenProcess ACCOUNTS "LISTEN_PID" "the process that they are meant for; systemd sets it"

@@ -14,6 +14,8 @@ use std::time::Duration;
 use live::{Message, SILENCE};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
@@ -29,6 +31,8 @@ pub use place::PlaceError;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many streams there may be at once, with those that have said nothing yet.
 const MOST: usize = 16;
+/// How long the long-lived process has to hang up on one whose stream is gone.
+const PARTING: Duration = Duration::from_secs(5);
 /// How much is copied at once, in bytes.
 const PIECE: usize = 64 << 10;
 
@@ -142,14 +146,29 @@ pub fn connect(directory: &Path, name: &str) -> Result<std::os::unix::net::UnixS
 /// As [`connect`], and if copying fails.
 pub fn copy_standard_streams(directory: &Path, name: &str) -> Result<(), PlaceError> {
     let socket = connect(directory, name)?;
+    leave_when_nobody_listens(socket.try_clone()?)?;
     // Not Rust's own, which keep back what is no whole line.
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     Ok(copy(socket, input, output)?)
 }
 
+/// Ends the copying some time after nobody takes this process's standard output any more. The process at the other end of
+/// `socket` hangs up then; one that is stopped does not, and has no use for one more of these with every attempt to reach it.
+fn leave_when_nobody_listens(socket: std::os::unix::net::UnixStream) -> io::Result<()> {
+    thread::Builder::new().spawn(move || {
+        let output = io::stdout();
+        // The system tells of errors and hang-ups, whatever is asked for.
+        let mut ended = [PollFd::new(&output, PollFlags::empty())];
+        while let Err(Errno::INTR) = poll(&mut ended, None) {}
+        thread::sleep(PARTING);
+        drop(socket.shutdown(Shutdown::Both));
+    })?;
+    Ok(())
+}
+
 /// Copies `input` to `socket` and `socket` to `output`, until the other end of `socket` hangs up or `output` takes no more.
-/// Blocks. That `input` ends is told to the other end, which then hangs up; a thread reads it until then.
+/// Blocks. That `input` ends is told to the other end, which has five seconds to hang up then; a thread reads it until then.
 ///
 /// # Errors
 /// If copying to `output` fails.
@@ -163,6 +182,8 @@ pub fn copy(
         // However it ended, no more comes.
         drop(copy_at_once(&mut input, &mut to_socket));
         drop(to_socket.shutdown(Shutdown::Write));
+        thread::sleep(PARTING);
+        drop(to_socket.shutdown(Shutdown::Both));
     })?;
     let copied = copy_at_once(&mut socket, &mut output);
     // The other thread may be writing to it.

@@ -73,6 +73,7 @@ fn server(verb: &str, rest: &[&str]) -> Outcome {
         places,
         program: std::env::current_exe()?,
         grace,
+        patience: agent::PATIENCE,
         environment: std::env::vars_os().collect(),
     };
     match verb {
@@ -101,6 +102,7 @@ async fn laptop(verb: &str, rest: &[&str]) -> Outcome {
                 adapter: live::control::Adapter::Native,
                 when_asked: false,
                 account: None,
+                name: None,
                 local_time: jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0),
             })?;
             println!("{}", started.name());

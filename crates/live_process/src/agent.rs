@@ -2,7 +2,10 @@
 
 mod cleaning;
 mod connecting;
+mod environment_file;
 mod serving;
+
+pub mod control;
 
 use std::ffi::OsString;
 use std::io;
@@ -22,6 +25,8 @@ pub use serving::serve;
 
 /// How long an agent lives without a connection, unless told otherwise.
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long file operations wait for a lost connection, unless told otherwise.
+pub const PATIENCE: Duration = live_session::server::PATIENCE;
 
 /// Which agent.
 #[derive(Clone, Debug)]
@@ -36,6 +41,8 @@ pub struct AgentOptions {
     pub program: PathBuf,
     /// How long it lives without a connection.
     pub grace: Duration,
+    /// How long file operations wait for a lost connection before they fail.
+    pub patience: Duration,
     /// The environment of the programs that it runs: that of this process.
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -83,6 +90,11 @@ pub struct LivingAgent {
 
 fn socket_name(session: &SessionName) -> String {
     format!("{session}.sock")
+}
+
+/// Where it is asked by programs on the server.
+fn control_name(session: &SessionName) -> String {
+    format!("{session}.control")
 }
 
 /// Held by the agent as long as it lives.

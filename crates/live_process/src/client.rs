@@ -2,6 +2,8 @@
 
 mod cleaning;
 mod connecting;
+mod finding;
+mod holding;
 mod starting;
 
 use std::ffi::OsString;
@@ -13,11 +15,12 @@ use jiff::civil::DateTime;
 use live::control::{Adapter, Failure};
 
 use crate::local::LocalError;
-use crate::{Places, SessionName, lock};
+use crate::{BroughtAccount, Places, SessionName, lock};
 
 pub use crate::record::{Published, Record, Server};
 pub use cleaning::Cleaned;
 pub use connecting::{LocalConnection, LocalReceiver, LocalSender};
+pub use holding::{Held, HeldSession};
 
 /// What the daemon holds locked in the session's directory.
 pub(crate) const LOCK: &str = "lock";
@@ -36,6 +39,22 @@ pub enum ClientError {
     /// Its daemon is not running any more.
     #[error("the daemon of the session {0} is not running any more: `cs stop` cleans up after it")]
     NotRunning(String),
+    /// Its daemon is there and says nothing: it is stopped, or hangs.
+    #[error("the process of the session {session} here does not answer: {pid}")]
+    NoAnswer {
+        /// The session.
+        session: String,
+        /// The process.
+        pid: u32,
+    },
+    /// Its daemon was killed and is still there: it waits for the kernel.
+    #[error("the process of the session {session} here does not end: {pid}")]
+    DoesNotEnd {
+        /// The session.
+        session: String,
+        /// The process.
+        pid: u32,
+    },
     /// Its daemon is running, so there is nothing to clean up.
     #[error("the session {0} is running")]
     IsRunning(String),
@@ -72,8 +91,10 @@ pub struct StartSession {
     pub adapter: Adapter,
     /// They are made when somebody on the server asks for them.
     pub when_asked: bool,
-    /// The account that is brought along, by its name in the vault.
-    pub account: Option<String>,
+    /// The account that is brought along.
+    pub account: Option<BroughtAccount>,
+    /// What it is called; `None`: after its directory and the time.
+    pub name: Option<SessionName>,
     /// What the clock of this laptop shows: a part of the session's name.
     pub local_time: DateTime,
 }

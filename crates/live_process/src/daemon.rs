@@ -1,8 +1,10 @@
 //! The process on the laptop that a session is: it has the connection to the server, publishes directories, and does what
 //! programs on the laptop ask for. It is detached from whoever started it, and ends when it is told to.
 
+mod account;
 mod counting;
 mod directories;
+mod holding;
 mod link_state;
 mod serving;
 mod stopping;
@@ -27,7 +29,8 @@ use tokio::task::JoinHandle;
 
 use crate::client::{LOCK, Record};
 use crate::lock::Lock;
-use crate::{IdError, NameError, Places, SessionName, detached, session_id, text};
+use crate::{BroughtAccount, IdError, NameError, Places, SessionName, detached, session_id, text};
+use account::SessionAccount;
 use counting::{Counters, Counting};
 use directories::Directories;
 use link_state::LinkTeller;
@@ -41,6 +44,11 @@ pub struct DaemonOptions {
     pub(crate) home: PathBuf,
     #[serde(with = "text::path")]
     pub(crate) runtime: PathBuf,
+    /// What no server may see, besides what is so in every home.
+    #[serde(with = "text::paths")]
+    pub(crate) private: Vec<PathBuf>,
+    /// What the session brings along. What is passed of it has no refresh token.
+    pub(crate) account: Option<BroughtAccount>,
     /// Of ssh.
     #[serde(with = "text::environment")]
     pub(crate) environment: Vec<(OsString, OsString)>,
@@ -95,6 +103,8 @@ pub(crate) fn socket_name(session: &SessionName) -> String {
 /// If it cannot begin.
 pub fn run(options: DaemonOptions) -> Result<(), DaemonError> {
     detached::detach();
+    // Each file that is open on the server is one.
+    detached::raise_open_files();
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -122,6 +132,7 @@ struct Daemon {
     publisher: Arc<Publisher>,
     programs: Programs,
     directories: Directories,
+    account: Option<SessionAccount>,
     keeper: Keeper,
     link: LinkTeller,
     counters: Arc<Counters>,
@@ -169,10 +180,12 @@ impl Running {
             mut record,
             home,
             runtime,
+            private,
+            account,
             environment,
         } = options;
         let name = SessionName::new(&record.session)?;
-        let places = Places::told(home, runtime);
+        let places = Places::told(home, runtime).with_private(private);
         let directory = places.session(&name);
         let mut lock = Lock::take(&directory.join(LOCK))?.ok_or(DaemonError::Running)?;
         record.pid = std::process::id();
@@ -181,6 +194,9 @@ impl Running {
         let socket = Socket::bind(&places.make_daemons()?, &socket_name(&name))?;
         let (connection, receiver) = Connection::new(session_id(&record.id)?)?;
         let publisher = Arc::new(Publisher::new(connection.clone(), Limits::default())?);
+        // Before any directory: it is what the server is told first.
+        let account = account.map(|account| SessionAccount::begin(account, &publisher));
+        let account = account.transpose()?;
         let directories = Directories::begin(&publisher, &record)?;
         let arguments = [
             "agent",
@@ -207,6 +223,7 @@ impl Running {
             connection,
             publisher: Arc::clone(&publisher),
             directories,
+            account,
             keeper,
             link,
             counters,
@@ -215,6 +232,7 @@ impl Running {
         let tasks = vec![
             tokio::spawn(async move { drop(kept.await) }),
             tokio::spawn(telling),
+            tokio::spawn(directories::keep_trying(Arc::clone(&publisher))),
             tokio::spawn(publish(publisher, receiver)),
         ];
         Ok(Self {

@@ -6,10 +6,13 @@
 //!
 //! It reads no environment: whoever calls says where the home and the runtime directory are.
 
+mod brought;
 mod detached;
 mod lock;
 mod places;
+mod process;
 mod record;
+mod session_name;
 mod text;
 
 pub mod agent;
@@ -18,5 +21,7 @@ pub mod daemon;
 pub mod local;
 pub mod refusal;
 
-pub use places::{NameError, Places, SessionName};
+pub use brought::BroughtAccount;
+pub use places::Places;
 pub use record::{IdError, session_id};
+pub use session_name::{NameError, SessionName};

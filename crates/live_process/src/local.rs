@@ -10,12 +10,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use live::control::Failure;
+use live::control::{Adapter, Failure};
 use live::files::Root;
 use live::programs::{Directory, Input, Output, Program, Report, Size, What};
 use serde::{Deserialize, Serialize};
 
-pub use framing::{LARGEST, LocalError, MessageReader, MessageWriter};
+pub use framing::{LARGEST, LocalError, LocalMessage, MessageReader, MessageWriter};
 
 /// The version of all that is said here.
 pub const VERSION: u32 = 1;
@@ -27,7 +27,8 @@ pub enum ToDaemon {
     Version(u32),
     /// How it is with the session. Answered with `Status`.
     Status,
-    /// A directory is to be published too. Answered with `Mounted` once it is on the server.
+    /// A directory is to be published too. Answered with `Mounted` once it is on the server, or with `Done` where that is
+    /// when somebody there asks for it.
     Add {
         /// Which, absolute.
         directory: LocalPath,
@@ -65,6 +66,9 @@ pub enum ToDaemon {
     Programs,
     /// A program is to end. Answered with `Done`.
     End(Program),
+    /// The session is to end with this connection at the latest: a program in the foreground stands for it. Answered with
+    /// `Link`, at each change again, and with `Stopped` when the session has ended.
+    Hold,
 }
 
 /// A program that is to be started.
@@ -99,7 +103,8 @@ pub enum FromDaemon {
     Attached(Program),
     /// What the program says to its viewer.
     Output(Output),
-    /// How it is with the connection to the server now: said to viewers, at first and at each change.
+    /// How it is with the connection to the server now: said to viewers and to who holds the session, at first and at each
+    /// change.
     Link(LinkState),
     /// The programs.
     Programs(Vec<Report>),
@@ -123,6 +128,8 @@ pub struct Status {
     pub started_at: i64,
     /// What is published.
     pub directories: Vec<DirectoryStatus>,
+    /// What makes its mounts.
+    pub adapter: Adapter,
     /// The connection to the server.
     pub link: LinkState,
     /// How many bytes have gone to the server since the daemon began, before ssh.
@@ -131,6 +138,32 @@ pub struct Status {
     pub bytes_received: u64,
     /// The main program, if one was started.
     pub main: Option<Program>,
+    /// The account that the session brings along, if it does.
+    pub account: Option<AccountStatus>,
+}
+
+/// How it is with the account that a session brings along.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountStatus {
+    /// Its name in the vault, when the session began.
+    pub name: String,
+    /// Its identifier there, if it has a login: one that is renewed.
+    pub login: Option<String>,
+    /// How far the server has it.
+    pub state: AccountState,
+}
+
+/// How far the server has an account. Words can be shown as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum AccountState {
+    /// It was asked, or cannot be now.
+    Asked,
+    /// Every program that is started there has it.
+    There,
+    /// Somebody has signed in inside the session, and it keeps that login.
+    SignedIn,
+    /// It cannot be had there, so no program is started.
+    Failed(Failure),
 }
 
 /// How it is with a published directory.
@@ -148,6 +181,8 @@ pub struct DirectoryStatus {
     pub is_main: bool,
     /// Nothing in it can be changed from the server.
     pub read_only: bool,
+    /// It is mounted when somebody on the server asks for it, and is not now.
+    pub is_offered: bool,
     /// Why it cannot be mounted, in words that can be shown.
     pub failure: Option<String>,
 }

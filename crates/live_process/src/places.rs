@@ -1,48 +1,53 @@
 //! Where things of live sessions are, on either host.
 
-use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use jiff::civil::DateTime;
 use rustix::process::geteuid;
 
-/// The longest name of a session, in bytes.
-const LONGEST_NAME: usize = 64;
-/// How much of it the directory's name takes at most: the time follows, and what tells two of them apart.
-const LONGEST_STEM: usize = LONGEST_NAME - "-20261231-235959-9999".len();
+use crate::SessionName;
 
 /// The home of the user, and the directory for what is gone with a restart.
 #[derive(Clone, Debug)]
 pub struct Places {
     home: PathBuf,
     runtime: PathBuf,
+    /// What no server may see besides.
+    private: Vec<PathBuf>,
 }
 
 impl Places {
-    /// Those of the user whose `home` this is. `named` is what `XDG_RUNTIME_DIR` says, if it says anything; where it is not
-    /// the user's, `/run/user/UID` is taken, and a directory in `/tmp` otherwise.
+    /// Those of the user whose `home` this is. `named` is what `XDG_RUNTIME_DIR` says, if it says anything; where that is not
+    /// the user's own, or others may write there, `/run/user/UID` is taken, and a directory in `/tmp` otherwise.
     #[must_use]
     pub fn new(home: PathBuf, named: Option<&Path>) -> Self {
         let user = geteuid().as_raw();
         let usual = PathBuf::from(format!("/run/user/{user}"));
-        let named = named.filter(|path| path.is_absolute()).map(Path::to_owned);
-        let found = named.into_iter().chain([usual]).find(|directory| {
-            let facts = fs::metadata(directory);
-            facts.is_ok_and(|facts| facts.is_dir() && facts.uid() == user)
-        });
-        let runtime = match found {
-            Some(directory) => directory.join("claude-share"),
-            None => format!("/tmp/claude-share-{user}").into(),
-        };
-        Self { home, runtime }
+        let otherwise = format!("/tmp/claude-share-{user}");
+        Self::told(home, runtime(named, &usual, otherwise.into()))
     }
 
     /// Those that a process was told: see [`Places::home`] and [`Places::daemons`].
     pub(crate) fn told(home: PathBuf, runtime: PathBuf) -> Self {
-        Self { home, runtime }
+        Self {
+            home,
+            runtime,
+            private: Vec::new(),
+        }
+    }
+
+    /// The same, where no server may see `private` either, whole paths: what the environment names in the place of
+    /// something in the home. See [`crate::refusal::check`].
+    #[must_use]
+    pub fn with_private(self, private: Vec<PathBuf>) -> Self {
+        Self { private, ..self }
+    }
+
+    /// What no server may see besides what is so in every home.
+    pub(crate) fn private(&self) -> &[PathBuf] {
+        &self.private
     }
 
     /// The user's home.
@@ -81,6 +86,18 @@ impl Places {
         self.own().join("extras").join(session.as_str())
     }
 
+    /// Where the server has what shells there need to be in a session.
+    #[must_use]
+    pub fn remote(&self, session: &SessionName) -> PathBuf {
+        self.own().join("remote").join(session.as_str())
+    }
+
+    /// What such a shell reads, while the session is mounted because somebody on the server asked for it.
+    #[must_use]
+    pub fn environment_file(&self, session: &SessionName) -> PathBuf {
+        self.remote(session).join("env.sh")
+    }
+
     /// Where daemons listen.
     #[must_use]
     pub fn daemons(&self) -> PathBuf {
@@ -93,15 +110,28 @@ impl Places {
         self.runtime.join("live")
     }
 
+    /// Where the server may have the login that a session brings along, if that is in memory.
+    pub(crate) fn accounts(&self, session: &SessionName) -> [PathBuf; 2] {
+        [self.agents(), shared_memory()].map(|above| above.join(format!("{session}.account")))
+    }
+
     pub(crate) fn make_daemons(&self) -> io::Result<PathBuf> {
-        private_directory(&self.runtime)?;
+        self.make_runtime()?;
         Ok(self.daemons())
     }
 
     pub(crate) fn make_agents(&self) -> io::Result<PathBuf> {
-        private_directory(&self.runtime)?;
+        self.make_runtime()?;
         private_directory(&self.agents())?;
         Ok(self.agents())
+    }
+
+    fn make_runtime(&self) -> io::Result<()> {
+        // In `/tmp`, anybody may have been there before.
+        private_directory(&self.runtime).map_err(|error| {
+            let hint = "set XDG_RUNTIME_DIR to a directory of your own, with mode 0700";
+            io::Error::new(error.kind(), format!("{error}: {hint}"))
+        })
     }
 
     /// Makes what is above the mount points of `session`.
@@ -111,6 +141,13 @@ impl Places {
         private_directory(&self.own().join("mounts"))?;
         private_directory(&self.own().join("extras"))?;
         private_directory(&extras)
+    }
+
+    pub(crate) fn make_remote(&self, session: &SessionName) -> io::Result<PathBuf> {
+        self.make_own()?;
+        private_directory(&self.own().join("remote"))?;
+        private_directory(&self.remote(session))?;
+        Ok(self.remote(session))
     }
 
     pub(crate) fn make_sessions(&self) -> io::Result<PathBuf> {
@@ -133,9 +170,11 @@ impl Places {
             self.sessions(),
             self.own().join("mounts"),
             self.own().join("extras"),
+            self.own().join("remote"),
             self.own(),
             self.agents(),
             self.daemons(),
+            shared_memory(),
         ];
         for directory in shared {
             // Fails if something is in it.
@@ -150,6 +189,26 @@ impl Places {
             _ => Ok(()),
         }
     }
+}
+
+/// Of this user, where every Linux has files in memory. Others may be there first: it is looked at before it is used.
+fn shared_memory() -> PathBuf {
+    format!("/dev/shm/claude-share-{}", geteuid().as_raw()).into()
+}
+
+/// The directory for what is gone with a restart: in the first of `named` and `usual` that is the user's alone to write, or
+/// `otherwise`.
+fn runtime(named: Option<&Path>, usual: &Path, otherwise: PathBuf) -> PathBuf {
+    let user = geteuid().as_raw();
+    let is_own = |directory: &&Path| {
+        let facts = fs::metadata(directory);
+        let is_own = |facts: fs::Metadata| {
+            facts.is_dir() && facts.uid() == user && facts.mode() & 0o022 == 0
+        };
+        directory.is_absolute() && facts.is_ok_and(is_own)
+    };
+    let found = named.into_iter().chain([usual]).find(is_own);
+    found.map_or(otherwise, |directory| directory.join("claude-share"))
 }
 
 /// Makes a directory that nobody else has access to, or finds one.
@@ -171,113 +230,80 @@ fn private_directory(path: &Path) -> io::Result<()> {
     Err(io::Error::other(format!("{} {problem}", path.display())))
 }
 
-/// What a session is called: letters, digits, `.`, `_` and `-`, the first of them no `.` or `-`, at most 64. So it is one
-/// name of a file, one word for a shell, and no option.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SessionName(String);
-
-/// That is no name of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a session's name is made of at most 64 letters, digits, “.”, “_” and “-”, and begins with none of “.” and “-”"
-)]
-pub struct NameError;
-
-impl SessionName {
-    /// `name`, checked.
-    ///
-    /// # Errors
-    /// If it is none.
-    pub fn new(name: &str) -> Result<Self, NameError> {
-        let is_name = !name.is_empty()
-            && name.len() <= LONGEST_NAME
-            && name.chars().all(is_plain)
-            && !name.starts_with(['.', '-']);
-        match is_name {
-            true => Ok(Self(name.to_owned())),
-            false => Err(NameError),
-        }
-    }
-
-    /// That of a session for `directory` that begins at `time`, as the laptop's clock shows it.
-    #[must_use]
-    pub fn of(directory: &Path, time: DateTime) -> Self {
-        let name = directory.file_name().unwrap_or_default().to_string_lossy();
-        let plain: String = name
-            .chars()
-            .map(|character| if is_plain(character) { character } else { '-' })
-            .collect();
-        let stem = plain.trim_start_matches(['.', '-']);
-        let stem = &stem[..stem.len().min(LONGEST_STEM)];
-        let stem = if stem.is_empty() { "session" } else { stem };
-        Self(format!("{stem}-{}", time.strftime("%Y%m%d-%H%M%S")))
-    }
-
-    /// The same with a number behind it, for one that is taken.
-    pub(crate) fn numbered(&self, number: u32) -> Self {
-        Self(format!("{}-{number}", self.0))
-    }
-
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SessionName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-fn is_plain(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-')
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
     use super::*;
 
     #[test]
-    fn a_session_is_called_after_its_directory_and_the_time() {
-        let time = date(2026, 1, 2).at(3, 4, 5, 0);
-        let long = "x".repeat(200);
-        for (directory, name) in [
-            ("/home/a/project", "project-20260102-030405"),
-            ("/home/a/my project (2)", "my-project--2--20260102-030405"),
-            ("/home/a/.config", "config-20260102-030405"),
-            ("/home/a/-rf", "rf-20260102-030405"),
-            ("/home/a/日本", "session-20260102-030405"),
-            ("/", "session-20260102-030405"),
+    fn what_is_gone_with_a_restart_is_where_nobody_else_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let make = |name: &str, mode| {
+            fs::create_dir(at(name)).unwrap();
+            fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        make("own", 0o700);
+        make("seen", 0o755);
+        make("usual", 0o700);
+        make("open", 0o777);
+        make("of the group", 0o770);
+        fs::File::create(at("file")).unwrap();
+        symlink("own", at("link")).unwrap();
+        let runtime = |named: Option<&str>, usual: &str| {
+            let named = named.map(|name| directory.path().join(name));
+            let found = super::runtime(named.as_deref(), &at(usual), "/otherwise".into());
+            let below = found.strip_prefix(directory.path()).unwrap_or(&found);
+            below.to_str().unwrap().to_owned()
+        };
+        assert_eq!(runtime(Some("own"), "usual"), "own/claude-share");
+        assert_eq!(runtime(Some("seen"), "usual"), "seen/claude-share");
+        assert_eq!(runtime(Some("link"), "usual"), "link/claude-share");
+        for odd in [
+            None,
+            Some("open"),
+            Some("of the group"),
+            Some("file"),
+            Some("none"),
         ] {
-            let of = SessionName::of(Path::new(directory), time);
-            assert_eq!(of.as_str(), name);
-            assert_eq!(SessionName::new(name), Ok(of));
+            assert_eq!(runtime(odd, "usual"), "usual/claude-share", "{odd:?}");
+            assert_eq!(runtime(odd, "none"), "/otherwise", "{odd:?}");
         }
-        let of = SessionName::of(Path::new(&long), time).numbered(9999);
-        assert_eq!(of.as_str().len(), LONGEST_NAME);
-        assert!(SessionName::new(of.as_str()).is_ok());
+        // Joined to an absolute path it stays what it says.
+        let here = super::runtime(Some(Path::new(".")), &at("usual"), "/otherwise".into());
+        assert_eq!(here, at("usual").join("claude-share"));
+        if geteuid().is_root() {
+            make("foreign", 0o700);
+            chown(at("foreign"), Some(12345), Some(12345)).unwrap();
+            assert_eq!(runtime(Some("foreign"), "usual"), "usual/claude-share");
+            assert_eq!(runtime(None, "foreign"), "/otherwise");
+        }
     }
 
     #[test]
-    fn nothing_else_is_a_name() {
-        for name in [
-            "",
-            ".",
-            "..",
-            "-x",
-            ".x",
-            "a/b",
-            "a b",
-            "a\n",
-            "ä",
-            "a\0",
-            &"x".repeat(65),
-        ] {
-            assert_eq!(SessionName::new(name), Err(NameError), "{name:?}");
+    fn what_others_can_enter_is_no_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path().join("runtime");
+        let places = Places::told(directory.path().join("home"), at.clone());
+        assert_eq!(places.make_daemons().unwrap(), at);
+        assert_eq!(fs::metadata(&at).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(places.make_agents().unwrap(), at.join("live"));
+        let refused = || {
+            assert!(places.make_agents().is_err());
+            places.make_daemons().unwrap_err().to_string()
+        };
+        fs::set_permissions(&at, fs::Permissions::from_mode(0o750)).unwrap();
+        assert!(refused().contains("its mode has to be 0700"));
+        fs::set_permissions(&at, fs::Permissions::from_mode(0o700)).unwrap();
+        if geteuid().is_root() {
+            chown(&at, Some(12345), None).unwrap();
+            let words = refused();
+            assert!(words.contains("is another user's") && words.contains("XDG_RUNTIME_DIR"));
+            chown(&at, Some(0), None).unwrap();
         }
+        fs::rename(&at, directory.path().join("elsewhere")).unwrap();
+        symlink("elsewhere", &at).unwrap();
+        assert!(refused().contains("is no directory"));
     }
 }

@@ -62,6 +62,8 @@ impl Server {
         }
         if let Some(identity) = &self.identity {
             options.extend(["-i".into(), identity.into()]);
+            // Servers end the connection after some keys that they do not know, and an agent may have many.
+            options.extend(["-o".into(), "IdentitiesOnly=yes".into()]);
         }
         let arguments = arguments.iter().map(|word| quoted(word));
         let words: Vec<String> = [quoted_program(&self.remote_program)]
@@ -237,7 +239,9 @@ mod tests {
         assert_eq!(ssh.command, "claude-share agent connect --session a-b");
         let names: Vec<_> = ssh.environment.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["PATH", "LC_ALL", "HOME"]);
-        assert_eq!(ssh.arguments, ["-p", "2222", "-i", "/home/u/.ssh/key"]);
+        let only = ["-o", "IdentitiesOnly=yes"];
+        let expected = [&["-p", "2222", "-i", "/home/u/.ssh/key"], &only[..]].concat();
+        assert_eq!(ssh.arguments, expected);
         for (program, command) in [
             ("~/bin/claude share", "~/'bin/claude share' list"),
             ("/opt/it's;rm", r"'/opt/it'\''s;rm' list"),

@@ -6,11 +6,29 @@ use live::control::Failure;
 
 use crate::Places;
 
+/// Where programs keep the user's keys and logins: in the home, by their documentation. In none of these is anybody's
+/// project, and whoever reads them is that user elsewhere. A short list of what is most common: that a directory is not
+/// named here does not mean that a server may see it.
+const CREDENTIALS: [&str; 12] = [
+    ".ssh",
+    ".gnupg",
+    ".password-store",
+    ".local/share/keyrings",
+    ".aws",
+    ".azure",
+    ".config/gcloud",
+    ".config/gh",
+    ".kube",
+    ".docker",
+    ".claude",
+    ".claude-accounts",
+];
+
 /// `directory` as it is resolved, if it may be published beside `published`, which are resolved.
 ///
 /// # Errors
-/// Why not, in words: it is no directory, it is the whole of the home or more, it has the user's keys or the programs' own
-/// files in it or is in them, or it overlaps with one that is published.
+/// Why not, in words: it is no directory, it is the whole of the home or more, it has the user's keys and logins or the
+/// programs' own files in it or is in them, or it overlaps with one that is published.
 pub fn check(directory: &Path, published: &[PathBuf], places: &Places) -> Result<PathBuf, Failure> {
     let resolved = directory.canonicalize();
     let resolved = resolved.map_err(|error| refusal(directory, &error.to_string(), ""))?;
@@ -30,13 +48,12 @@ pub fn check(directory: &Path, published: &[PathBuf], places: &Places) -> Result
             "Change to the directory of one project, and publish that.",
         );
     }
-    for private in [places.own(), places.home().join(".ssh")] {
-        if overlap(&resolved, &resolve(&private)) {
-            let why = format!(
-                "it has to do with {}, which no server may see",
-                private.display()
-            );
-            return refused(&why, "Publish a directory that is apart from it.");
+    let stores = CREDENTIALS.iter().map(|store| home.join(store));
+    let private = stores.chain([places.own()]);
+    for private in private.chain(places.private().iter().cloned()) {
+        if let Some(why) = meets(&resolved, &private) {
+            let hint = "Publish the directory of one project, apart from that.";
+            return refused(&format!("{why}, which no server may see"), hint);
         }
     }
     let other = published.iter().find(|other| overlap(&resolved, other));
@@ -50,6 +67,21 @@ pub fn check(directory: &Path, published: &[PathBuf], places: &Places) -> Result
             )
         }
         None => Ok(resolved),
+    }
+}
+
+/// How `directory`, which is resolved, has to do with `private`, in words.
+fn meets(directory: &Path, private: &Path) -> Option<String> {
+    let at = resolve(private);
+    let private = private.display();
+    if directory == at {
+        Some(format!("it is {private}"))
+    } else if directory.starts_with(&at) {
+        Some(format!("it is in {private}"))
+    } else if at.starts_with(directory) {
+        Some(format!("{private} has its place in it"))
+    } else {
+        None
     }
 }
 
@@ -83,15 +115,23 @@ mod tests {
         for path in [
             "project/inner",
             "projects",
+            "projects/one/.claude",
             ".ssh/keys",
             ".claude-share/mounts",
+            ".claude/projects",
+            ".config/editor",
+            ".local/share/fonts",
+            ".local/bin",
+            "vault/locks",
         ] {
             fs::create_dir_all(home.join(path)).unwrap();
         }
         fs::File::create(home.join("file")).unwrap();
         symlink(&home, directory.path().join("link")).unwrap();
         symlink(home.join("project"), home.join("shortcut")).unwrap();
-        let places = Places::new(home.clone(), None);
+        symlink(home.join("elsewhere/aws"), home.join(".aws")).unwrap();
+        fs::create_dir_all(home.join("elsewhere/aws")).unwrap();
+        let places = Places::new(home.clone(), None).with_private(vec![home.join("vault")]);
         let published = [home.join("project")];
         let check = |path: &str| super::check(&home.join(path), &published, &places);
         for (path, words) in [
@@ -99,9 +139,31 @@ mod tests {
             ("..", "your home directory is in it"),
             ("/", "your home directory is in it"),
             ("../link", "it is your home directory"),
-            (".ssh", "no server may see"),
-            (".ssh/keys", "no server may see"),
-            (".claude-share/mounts", "no server may see"),
+            (".ssh", ".ssh, which no server may see"),
+            (".ssh/keys", ".ssh, which no server may see"),
+            (".claude-share/mounts", "it is in "),
+            (".claude", "it is "),
+            (".claude/projects", ".claude, which no server may see"),
+            (
+                ".config",
+                ".config/gcloud has its place in it, which no server may see",
+            ),
+            (
+                ".local",
+                "keyrings has its place in it, which no server may see",
+            ),
+            (
+                ".local/share",
+                "keyrings has its place in it, which no server may see",
+            ),
+            (".aws", ".aws, which no server may see"),
+            ("elsewhere/aws", ".aws, which no server may see"),
+            (
+                "elsewhere",
+                ".aws has its place in it, which no server may see",
+            ),
+            ("vault", "vault, which no server may see"),
+            ("vault/locks", "it is in "),
             ("project", "it is published already"),
             ("shortcut", "it is published already"),
             ("project/inner", "it overlaps with"),
@@ -115,7 +177,16 @@ mod tests {
                 refused.message
             );
         }
-        assert_eq!(check("projects").unwrap(), home.join("projects"));
+        for path in [
+            "projects",
+            "projects/one",
+            "projects/one/.claude",
+            ".config/editor",
+            ".local/share/fonts",
+            ".local/bin",
+        ] {
+            assert_eq!(check(path).unwrap(), home.join(path));
+        }
         let inner = [home.join("project/inner")];
         assert!(super::check(&home.join("project"), &inner, &places).is_err());
     }

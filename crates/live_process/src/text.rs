@@ -64,6 +64,24 @@ pub(crate) mod maybe_path {
     }
 }
 
+/// For several paths.
+pub(crate) mod paths {
+    use super::{Deserialize, Deserializer, OsString, PathBuf, Serialize, Serializer, Words};
+
+    pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+        let words = paths.iter().map(|path| Words::from(path.as_os_str()));
+        words.collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<PathBuf>, D::Error> {
+        let words: Vec<Words> = Vec::deserialize(from)?;
+        let paths = words.into_iter().map(|words| OsString::from(words).into());
+        Ok(paths.collect())
+    }
+}
+
 /// For an environment.
 pub(crate) mod environment {
     use super::{Deserialize, Deserializer, OsString, Serialize, Serializer, Words};

@@ -16,11 +16,16 @@ use publish::{Limits, PublishError, Service};
 use rustix::process::{getegid, geteuid};
 use tokio::sync::{Semaphore, watch};
 
+mod account;
+mod bounded;
 mod programs;
 mod telling;
 mod workers;
 
 use crate::random;
+pub use account::Brought;
+use account::SessionAccount;
+use bounded::bounded;
 pub use programs::{Gone, Programs, Typing, Viewing, Watching};
 use telling::Telling;
 use workers::{UNDER_WAY, Waiting, Workers};
@@ -38,8 +43,7 @@ pub struct Publisher {
 
 struct State {
     directories: BTreeMap<Root, Directory>,
-    /// What every agent is told that this session has.
-    account: Option<Account>,
+    account: SessionAccount,
     wishes: Wishes,
 }
 
@@ -84,6 +88,8 @@ struct Directory {
 pub enum Mount {
     /// The server has been asked, or cannot be now.
     Asked,
+    /// It is not, and will be when somebody on the server asks for it.
+    Offered,
     /// It is, at this path there.
     At(PathBuf),
     /// It cannot be. The words are the server's: make them printable before they are shown.
@@ -111,7 +117,7 @@ impl Publisher {
             telling,
             state: Mutex::new(State {
                 directories: BTreeMap::new(),
-                account: None,
+                account: SessionAccount::default(),
                 wishes: Wishes(random()?),
             }),
         })
@@ -195,8 +201,13 @@ impl Publisher {
     pub fn set_account(&self, account: Account) {
         let mut state = self.state();
         let wish = state.wishes.next();
-        self.ask(wish, Request::Account(account.clone()));
-        state.account = Some(account);
+        self.ask(wish, state.account.set(wish, account));
+    }
+
+    /// How far the server has it.
+    #[must_use]
+    pub fn brought(&self) -> watch::Receiver<Brought> {
+        self.state().account.told()
     }
 
     /// The programs on the server.
@@ -250,7 +261,7 @@ impl Publisher {
     fn told(&self, message: ToLaptop, waiting: &mut Waiting) {
         match message {
             ToLaptop::File(number, request) => waiting.add(number, request),
-            ToLaptop::Control(number, reply) => self.replied(number, reply),
+            ToLaptop::Control(number, reply) => self.replied(number, bounded(reply)),
             ToLaptop::Program(viewer, output) => self.programs.told(viewer, output),
             ToLaptop::Taken(viewer, taken) => self.programs.taken(viewer, taken),
         }
@@ -265,8 +276,9 @@ impl Publisher {
             account,
             wishes,
         } = &mut *state;
-        if let Some(account) = account {
-            self.ask(wishes.next(), Request::Account(account.clone()));
+        let wish = wishes.next();
+        if let Some(request) = account.begin_anew(wish) {
+            self.ask(wish, request);
         }
         for (root, directory) in directories {
             if directory.is_ending {
@@ -283,6 +295,24 @@ impl Publisher {
             directory.wish = wishes.next();
             directory.mount.send_replace(Mount::Asked);
             self.ask_for_mount(*root, directory);
+        }
+    }
+
+    /// Has the server try again to mount what it could not, as before it was told what is missing there. Until it answers,
+    /// [`Mount::Failed`] stands.
+    pub fn retry(&self) {
+        let mut state = self.state();
+        let State {
+            directories,
+            wishes,
+            ..
+        } = &mut *state;
+        for (root, directory) in directories {
+            let is_failed = matches!(*directory.mount.borrow(), Mount::Failed(_));
+            if is_failed && !directory.is_ending {
+                directory.wish = wishes.next();
+                self.ask_for_mount(*root, directory);
+            }
         }
     }
 
@@ -314,6 +344,9 @@ impl Publisher {
 
     fn replied(&self, wish: u64, reply: Result<Reply, Failure>) {
         let state = self.state();
+        if state.account.is_asked_with(wish) {
+            return state.account.replied(reply);
+        }
         let mut directories = state.directories.values();
         let Some(directory) = directories.find(|directory| directory.wish == wish) else {
             drop(state);
@@ -321,7 +354,8 @@ impl Publisher {
         };
         directory.mount.send_replace(match reply {
             Ok(Reply::Mounted(path)) => Mount::At(OsString::from_vec(path.into()).into()),
-            Ok(Reply::Done | Reply::Programs(_)) => Mount::Gone,
+            Ok(Reply::Offered) => Mount::Offered,
+            Ok(Reply::Done | Reply::Programs(_) | Reply::SignedIn) => Mount::Gone,
             Err(failure) => Mount::Failed(failure),
         });
     }

@@ -6,28 +6,39 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connection::{Connection, Happening, Receiver};
+use connection::{Connection, Happening, Receiver, State};
 use live::control::{Failure, Reply, Request};
 use live::message::{ToLaptop, ToServer};
 use mount::Files;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
+mod account;
+mod adapters;
 mod mounts;
+mod offers;
 mod points;
 mod programs;
 mod remote_files;
 
-use crate::{failure, random};
+use crate::random;
+use account::SessionAccount;
 use mounts::Mounts;
 use programs::Programs;
 use remote_files::RemoteFiles;
 
+pub use account::remove as remove_account;
+pub use offers::{Offer, Offers};
 pub use points::clean;
+pub use programs::GIT_SETTINGS;
 
 /// How long file operations wait for a lost connection, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long the laptop has to take what programs have left behind in memory when this is told to end, and nobody else waits.
+const FLUSHING: Duration = Duration::from_secs(3);
 
 /// How an agent works. Not to be printed: the environment may have secrets.
 #[derive(Clone)]
@@ -36,6 +47,9 @@ pub struct AgentOptions {
     pub main: PathBuf,
     /// The directory that the mount points of all other ones are made in, the session's own; the same holds.
     pub mounts: PathBuf,
+    /// Where the view of an account that is brought along may be, this session's own: the first of these that is in memory
+    /// is taken. The directory above each is made for this user alone, and has to be.
+    pub account: Vec<PathBuf>,
     /// How long file operations wait for a lost connection before they fail with `EIO`.
     pub patience: Duration,
     /// The environment of the programs that are run, before anything is added: the agent's own. What tells of the
@@ -48,7 +62,9 @@ pub struct Agent {
     connection: Connection<ToLaptop>,
     files: Arc<RemoteFiles>,
     mounts: Arc<Mounts>,
+    offers: Arc<Offers>,
     programs: Programs,
+    account: Arc<SessionAccount>,
     patience: Duration,
     stopped: Notify,
 }
@@ -61,10 +77,13 @@ impl Agent {
     pub fn new(connection: Connection<ToLaptop>, options: AgentOptions) -> io::Result<Self> {
         let files = Arc::new(RemoteFiles::new(connection.clone(), random()?));
         let asked: Arc<dyn Files> = Arc::<RemoteFiles>::clone(&files);
+        let mounts = Arc::new(Mounts::new(options.main, options.mounts, asked));
         Ok(Self {
             programs: Programs::new(connection.clone(), options.environment),
+            offers: Arc::new(Offers::new(Arc::clone(&mounts), connection.clone())),
+            account: Arc::new(SessionAccount::new(options.account)),
             connection,
-            mounts: Arc::new(Mounts::new(options.main, options.mounts, asked)),
+            mounts,
             files,
             patience: options.patience,
             stopped: Notify::new(),
@@ -89,7 +108,8 @@ impl Agent {
         let receiving = async {
             loop {
                 match receiver.next().await? {
-                    Happening::Connected { resumed: true } => {}
+                    // The login that the last connection was may have been the last of this user.
+                    Happening::Connected { resumed: true } => self.account.mend(),
                     Happening::Connected { resumed: false } => {
                         // A laptop that was started anew has no file open any more, and looks at nothing.
                         self.files.fail_pending();
@@ -111,19 +131,42 @@ impl Agent {
                 }
             }
         };
+        let losing = async {
+            loop {
+                self.mounts.wait_for_loss().await;
+                let offers = Arc::clone(&self.offers);
+                drop(spawn_blocking(move || offers.look_for_lost()).await);
+            }
+        };
         let reason = tokio::select! {
             reason = receiving => reason,
             () = granting => None,
-            () = self.stopped.notified() => None,
+            () = self.told_to_stop() => None,
             never = waiting => match never {},
+            never = losing => match never {},
         };
         // Whoever waits for a file is told first, so that it can end.
         self.files.end();
         self.programs.end_all().await;
+        self.account.end();
         let mounts = Arc::clone(&self.mounts);
         // Unmounting waits for the kernel.
         drop(spawn_blocking(move || mounts.end_all()).await);
         reason
+    }
+
+    /// What the laptop wants mounted.
+    #[must_use]
+    pub fn offers(&self) -> Arc<Offers> {
+        Arc::clone(&self.offers)
+    }
+
+    /// How many programs run.
+    #[must_use]
+    pub fn running_programs(&self) -> usize {
+        let reports = self.programs.list();
+        let running = reports.iter().filter(|report| report.ended.is_none());
+        running.count()
     }
 
     /// Has [`Agent::run`] end as if the session had ended. Nothing is said to the laptop.
@@ -131,18 +174,32 @@ impl Agent {
         self.stopped.notify_one();
     }
 
+    /// Waits until this is to end. While the laptop is there, programs end before their files do: they may have something to
+    /// write yet.
+    async fn told_to_stop(&self) {
+        self.stopped.notified().await;
+        if let State::Down { .. } = *self.connection.state().borrow() {
+            return;
+        }
+        self.programs.end_all().await;
+        let mounts = Arc::clone(&self.mounts);
+        drop(timeout(FLUSHING, spawn_blocking(move || mounts.flush())).await);
+    }
+
     async fn grant(&self, number: u64, wish: Request) {
         let (mounts, programs) = (Arc::clone(&self.mounts), self.programs.clone());
+        let (offers, account) = (Arc::clone(&self.offers), Arc::clone(&self.account));
         let done = spawn_blocking(move || match wish {
-            Request::Mount(wanted) => mounts.mount(&wanted).map(Reply::Mounted),
+            Request::Mount(wanted) => offers.want(number, &wanted),
             Request::Unmount(root) => {
-                mounts.unmount(root);
+                offers.withdraw(root);
                 Ok(Reply::Done)
             }
-            Request::Account(_) => Err(failure("accounts are not brought along yet", "")),
+            Request::Account(told) => account.set(told),
             Request::Start(start) => {
                 let mount = |root| mounts.point(root);
-                programs.start(start, mount).map(|()| Reply::Done)
+                let started = programs.start(start, account.environment(), mount);
+                started.map(|()| Reply::Done)
             }
             Request::Attach {
                 program,

@@ -89,6 +89,7 @@ fn start_agent(cable: &Cable, mounts: &Path, patience: Duration) -> Server {
         environment: Vec::new(),
         main: mounts.join("main"),
         mounts: mounts.to_owned(),
+        account: Vec::new(),
         patience,
     };
     let agent = Agent::new(connection.clone(), options).unwrap();
@@ -314,6 +315,39 @@ fn who_waits_for_a_lost_laptop_gets_an_error_in_the_end_and_goes_on_when_it_is_b
         until(move || fs::write(point.join("after"), "x").is_ok()).await;
         assert_eq!(fs::read_to_string(project.join("after")).unwrap(), "x");
     });
+}
+
+#[test]
+fn a_mount_that_failed_is_tried_again() {
+    with_mount(
+        "a_mount_that_failed_is_tried_again",
+        async |project: PathBuf, mounts: PathBuf| {
+            fs::write(project.join("file"), "contents").unwrap();
+            // No directory can be made there.
+            fs::write(mounts.join("project"), "in the way").unwrap();
+            let cable = Cable::new();
+            let _server = start_agent(&cable, &mounts, LONG);
+            let laptop = start_laptop(&cable);
+            let mut told = laptop
+                .publisher
+                .publish(ROOT, &project, "project", false)
+                .unwrap();
+            let failed = told.wait_for(|mount| matches!(mount, Mount::Failed(_)));
+            drop(tokio::time::timeout(LIMIT, failed).await.unwrap().unwrap());
+            fs::remove_file(mounts.join("project")).unwrap();
+            laptop.publisher.retry();
+            let at = told.wait_for(|mount| matches!(mount, Mount::At(_)));
+            drop(tokio::time::timeout(LIMIT, at).await.unwrap().unwrap());
+            let there = mounts.join("project/file");
+            let contents = spawn_blocking(move || fs::read_to_string(there).unwrap());
+            assert_eq!(contents.await.unwrap(), "contents");
+            // What is mounted stays so.
+            laptop.publisher.retry();
+            assert!(matches!(*told.borrow(), Mount::At(_)));
+            laptop.publisher.unmount(ROOT).await;
+            laptop.connection.say_goodbye("");
+        },
+    );
 }
 
 #[test]

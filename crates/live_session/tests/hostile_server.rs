@@ -27,6 +27,8 @@ mod memory;
 mod outside;
 #[path = "hostile_server/paths.rs"]
 mod paths;
+#[path = "hostile_server/programs.rs"]
+mod programs;
 #[path = "hostile_server/races.rs"]
 mod races;
 #[path = "hostile_server/read_only.rs"]

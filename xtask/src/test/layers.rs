@@ -9,7 +9,7 @@ use crate::Result;
 use crate::workspace::Workspace;
 
 /// The crates from the bottom up: each may depend on those of lower levels and on none of its own.
-const LEVELS: [&[&str]; 7] = [
+const LEVELS: [&[&str]; 8] = [
     &["model"],
     &["vault"],
     &["renew", "terminal", "live"],
@@ -21,6 +21,7 @@ const LEVELS: [&[&str]; 7] = [
         "connection",
         "client",
     ],
+    &["sshfs"],
     &["dashboard", "live_session"],
     &["live_process"],
     &["cli"],

@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 26] = [
+const PROGRAMS: [(&str, &str); 27] = [
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -43,6 +43,7 @@ const PROGRAMS: [(&str, &str); 26] = [
     ("sshd", SSH_SERVER),
     ("ssh", "openssh-client"),
     ("fusermount3", "fuse3"),
+    ("sshfs", "sshfs"),
     ("busybox", "busybox"),
     ("setpriv", "util-linux"),
     ("nsenter", "util-linux"),

@@ -43,6 +43,9 @@ pub(crate) struct SessionArgs {
     /// End after so many seconds without a connection
     #[arg(long, value_name = "SECONDS", default_value_t = agent::GRACE.as_secs())]
     grace: u64,
+    /// Fail file operations that have waited for a lost connection for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = agent::PATIENCE.as_secs())]
+    patience: u64,
 }
 
 pub(crate) fn run(command: &AgentCommand, context: &Context) -> Result<(), CliError> {
@@ -77,6 +80,7 @@ fn options(
         // Not through /proc: it is shown in lists of processes, where people look for what runs.
         program: program::own_path()?,
         grace: Duration::from_secs(args.grace),
+        patience: Duration::from_secs(args.patience),
         environment: environment(context),
     })
 }

@@ -28,6 +28,7 @@ mod share_error;
 mod status;
 mod status_text;
 mod sync;
+mod tunnel;
 mod uninstall;
 
 /// One Claude Code login or key for several Linux users, each with private state
@@ -66,6 +67,9 @@ enum Command {
     /// Set up servers for live sessions, from the machine where your files are
     #[command(subcommand, arg_required_else_help = true)]
     Client(client::ClientCommand),
+    /// A live session by hand: offered on the laptop, mounted on the server
+    #[command(subcommand, arg_required_else_help = true)]
+    Tunnel(tunnel::TunnelCommand),
     /// Short for `server init`
     Init(init::InitArgs),
     /// Short for `server add-user`
@@ -102,6 +106,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<ExitCode, CliError> 
     let done = match command {
         Command::Server(command) => return dispatch_server(command, context),
         Command::Client(command) => return client::run(command, context),
+        Command::Tunnel(command) => return tunnel::run(command, context),
         Command::Status(args) => return status::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::AddUser(args) => add_user::run(args, context),
@@ -175,9 +180,9 @@ fn meaning(kind: Kind) -> Option<&'static str> {
             Some("`status` shows something that needs care; or an unexpected failure")
         }
         Kind::NotFound => Some("no such user, account or key, or nothing set up to do it with"),
-        Kind::Network => {
-            Some("the network, the token server, a keeper or a server that does not answer")
-        }
+        Kind::Network => Some(
+            "the network, the token server, a keeper, a server or a laptop that does not answer",
+        ),
         Kind::Server => Some("the server of live sessions refuses, or lacks what they need"),
         Kind::Input => Some("bad input: a name, a server, a key, a path, a config or users file"),
         Kind::Attention | Kind::CannotExecute | Kind::ClientNotFound => None,
@@ -204,7 +209,7 @@ mod tests {
         let help = command().render_long_help().to_string();
         assert!(help.contains("    1  `status` shows something that needs care"));
         assert!(help.contains("CLAUDE_ACCOUNTS_TOKEN_URL") && help.contains("NOTIFY_SOCKET"));
-        assert!(!help.contains("CLAUDE_ACCOUNTS_HOME") && !help.contains("127"));
+        assert!(!help.contains("CLAUDE_ACCOUNTS_CLAUDE") && !help.contains("127"));
     }
 
     #[test]

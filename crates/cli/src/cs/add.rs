@@ -37,12 +37,15 @@ pub(crate) fn run(args: &AddArgs, context: &Context) -> Result<(), CliError> {
         for session in sessions::running(context)? {
             let name = session.name();
             match sessions::add(&session, &directory, args.read_only).await {
-                Ok(remote) => {
+                Ok(Some(remote)) => {
                     let remote = summary::path(&remote);
                     context
                         .output
                         .say(&format!("{name}: extra {remote} <= {local}"))?;
                 }
+                Ok(None) => context.output.say(&format!(
+                    "{name}: {local} is mounted when the server asks for it"
+                ))?,
                 // It may be within what that session publishes; the other sessions are not affected.
                 Err(error) => context.output.warning(&format!("{name}: {error}")),
             }

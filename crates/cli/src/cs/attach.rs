@@ -5,8 +5,8 @@ use live_process::local::ToDaemon;
 
 use super::attached::{self, Left, Look};
 use super::context::Context;
-use super::live::KeysArgs;
-use super::{sessions, viewing};
+use super::sessions;
+use super::viewing::{self, KeysArgs};
 use crate::error::{CliError, Kind};
 
 /// Come back to what runs in a session: from another terminal, or after this machine has slept

@@ -11,7 +11,6 @@ use rustix::termios::tcgetwinsize;
 use tokio::sync::mpsc;
 
 use super::detach_keys::{DetachKeys, Filter};
-use super::live::no_signals;
 use super::outbox::{LARGEST_TYPED, Outbox};
 use super::raw_terminal::RawTerminal;
 use super::screen::{Before, Screen, Title};
@@ -69,7 +68,7 @@ pub(crate) async fn attached(
     outbox: Outbox,
     mut heard: LocalReceiver,
 ) -> Result<Left, CliError> {
-    let mut signals = Signals::catch().map_err(|error| no_signals(&error))?;
+    let mut signals = Signals::catch()?;
     let raw = RawTerminal::enter().map_err(|error| no_terminal(&error))?;
     let mut keyboard = typed::read_stdin(LARGEST_TYPED).map_err(|error| no_terminal(&error))?;
     let mut view = View::new(look, outbox).map_err(|error| no_terminal(&error))?;

@@ -76,6 +76,6 @@ async fn row_json(session: &Session) -> Value {
     json!({
         "session": record.session,
         "server": record.server.destination,
-        "running": false,
+        "running": session.is_running(),
     })
 }

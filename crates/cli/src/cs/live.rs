@@ -1,5 +1,4 @@
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bytes::Bytes;
@@ -12,9 +11,11 @@ use super::attached::{self, Left, Look};
 use super::context::Context;
 use super::detach_keys::DetachKeys;
 use super::signals::{Came, Signals};
-use super::starting;
-use super::{sessions, summary, viewing};
-use crate::error::{CliError, Kind};
+use super::starting::{self, SessionArgs};
+use super::viewing::{self, KeysArgs};
+use super::{account, sessions, summary};
+use crate::claude_accounts::brought::Brought;
+use crate::error::CliError;
 
 /// What Claude Code is called on the server.
 const CLIENT: &str = "claude";
@@ -30,48 +31,43 @@ const USUAL_SIZE: Size = Size {
 /// `cs attach`. It ends when Claude Code does, or with `cs stop`.
 #[derive(clap::Args)]
 pub(crate) struct LiveArgs {
-    /// The directory; the current one if not given
-    #[arg(value_name = "DIR")]
-    pub(super) directory: Option<PathBuf>,
-    /// The server, by the name of its profile; the default one if not given
-    #[arg(long, value_name = "PROFILE")]
-    pub(super) server: Option<String>,
-    /// Publish this directory too, in this session; again for more
-    #[arg(long, value_name = "DIR")]
-    pub(super) add: Vec<PathBuf>,
-    /// Let the server change nothing in these directories
-    #[arg(long)]
-    pub(super) read_only: bool,
+    #[command(flatten)]
+    pub(super) session: SessionArgs,
+    /// Work there as this account of the vault here (`claude-accounts list`), in this session
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
     /// Start no program: publish and mount only
     #[arg(long, conflicts_with = "command")]
-    pub(super) no_claude: bool,
+    no_claude: bool,
     /// Start this instead of Claude Code, as a shell understands it
     #[arg(long, value_name = "CMD")]
-    pub(super) command: Option<String>,
+    command: Option<String>,
     /// Keep the session when the program ends
     #[arg(long)]
-    pub(super) keep: bool,
+    keep: bool,
     #[command(flatten)]
-    pub(super) keys: KeysArgs,
+    keys: KeysArgs,
     /// What Claude Code is started with
     #[arg(last = true, value_name = "CLIENT ARGS", conflicts_with_all = ["no_claude", "command"])]
     pub(super) client_arguments: Vec<std::ffi::OsString>,
 }
 
-/// How to leave the terminal of a program without ending it.
-#[derive(clap::Args)]
-pub(crate) struct KeysArgs {
-    /// The keys that detach, as docker has them (`ctrl-p,ctrl-q`), or `none`; ctrl-],d if not given
-    #[arg(long, value_name = "KEYS")]
-    pub(super) detach_keys: Option<DetachKeys>,
-}
-
 pub(crate) fn run(args: &LiveArgs, context: &Context) -> Result<ExitCode, CliError> {
     let keys = viewing::keys(&args.keys, context)?;
     let is_attended = io::stdin().is_terminal() && io::stdout().is_terminal();
+    // Before anything is begun: it may have to ask for the passphrase, and Ctrl-C ends that.
+    let account = args.account.as_deref();
+    let account = account.map(|name| account::bring(name, context));
+    let account = account.transpose()?;
     context.wait_for(async {
-        let mut signals = Signals::catch().map_err(|error| no_signals(&error))?;
-        let (session, status) = starting::start(args, context, &mut signals).await?;
+        let mut signals = Signals::catch()?;
+        let brought = account.as_ref().map(Brought::account);
+        let started = starting::start(&args.session, brought, context, &mut signals);
+        let (session, status) = started.await?;
+        if let Some(Err(error)) = account.as_ref().map(Brought::keep) {
+            starting::give_up(&session, &sessions::sessions(context)?).await;
+            return Err(error);
+        }
         context
             .output
             .note(&welcome(&status, &keys, is_attended && !args.no_claude))?;
@@ -180,14 +176,6 @@ fn explain(left: &Left, args: &LiveArgs, context: &Context) {
             .output
             .hint("Install it there, or start something else: cs live --command CMD");
     }
-}
-
-pub(crate) fn no_signals(error: &io::Error) -> CliError {
-    CliError::new(
-        Kind::Internal,
-        format!("no signals can be caught: {error}"),
-        "Check the limits of this system, of open files above all.",
-    )
 }
 
 #[cfg(test)]

@@ -11,30 +11,32 @@ use crate::error::{self, CliError, Kind};
 use crate::program::{self, completions, man, version};
 use context::Context;
 
+mod account;
 mod add;
 mod attach;
 mod attached;
 mod chosen;
-mod context;
-mod daemon;
+pub(crate) mod context;
+pub(crate) mod daemon;
 mod detach_keys;
+mod keeper;
 mod list;
 mod list_sessions;
 mod live;
-mod live_error;
+pub(crate) mod live_error;
 mod outbox;
 mod piped;
 mod raw_terminal;
 mod remove;
 mod run;
 mod screen;
-mod sessions;
+pub(crate) mod sessions;
 mod shown;
-mod signals;
-mod starting;
-mod status;
-mod stop;
-mod summary;
+pub(crate) mod signals;
+pub(crate) mod starting;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod summary;
 mod typed;
 mod viewing;
 mod where_mounted;
@@ -78,6 +80,8 @@ enum Command {
     Stop(stop::StopArgs),
     #[command(hide = true)]
     Daemon(daemon::DaemonArgs),
+    #[command(hide = true)]
+    Keeper(keeper::KeepArgs),
     #[command(after_help = "For bash: cs completions bash > /etc/bash_completion.d/cs")]
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -97,6 +101,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<ExitCode, CliError> 
         Command::Where(args) => where_mounted::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Daemon(args) => daemon::run(args),
+        Command::Keeper(args) => keeper::run(args, context),
         Command::Completions(args) => completions::run(args, self::command(), &context.output),
         Command::Man(args) => man::run(args, self::command(), &context.output),
         Command::Version(args) => version::run(args, &self::command(), &context.output),
@@ -132,17 +137,16 @@ fn after_long_help() -> String {
 /// What an exit code means here; `None` if it never comes.
 fn meaning(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::NotFound => Some("no such session, profile or directory"),
+        Kind::NotFound => Some("no such session, profile, directory or account"),
         Kind::Conflict => Some("several sessions could be meant; or it is there already"),
         Kind::Network => Some("the server is not reached, or the connection is lost for good"),
         Kind::Input => Some("bad input: a directory, a name, keys"),
+        Kind::Busy => {
+            Some("a session's process here does not answer; or settings are being changed")
+        }
         Kind::Stopped => Some("stopped by you: Ctrl-C while a session was starting"),
         Kind::Server => Some("the server refuses, or cannot: a mount, a program that is missing"),
-        Kind::Vault
-        | Kind::SignInAgain
-        | Kind::Attention
-        | Kind::CannotExecute
-        | Kind::ClientNotFound => None,
+        Kind::Attention | Kind::CannotExecute | Kind::ClientNotFound => None,
         _ => Some(kind.meaning()),
     }
 }
@@ -175,7 +179,7 @@ mod tests {
         ] {
             assert!(help.contains(known), "{known}");
         }
-        assert!(!help.contains("CLAUDE_ACCOUNTS_HOME") && !help.contains("daemon"));
+        assert!(!help.contains("CLAUDE_ACCOUNTS_CLAUDE") && !help.contains("daemon"));
     }
 
     #[test]
@@ -186,10 +190,10 @@ mod tests {
             panic!("live");
         };
         assert_eq!(
-            live.directory.as_deref(),
+            live.session.directory.as_deref(),
             Some(std::path::Path::new("/src"))
         );
-        assert_eq!(live.add.len(), 2);
+        assert_eq!(live.session.add.len(), 2);
         assert_eq!(live.client_arguments, ["--resume", "-p", "x"]);
     }
 

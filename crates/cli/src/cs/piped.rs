@@ -10,7 +10,6 @@ use live_process::local::{FromDaemon, LinkState, LocalError};
 use tokio::sync::mpsc;
 
 use super::attached::Left;
-use super::live::no_signals;
 use super::outbox::{LARGEST_TYPED, Outbox};
 use super::shown::Shown;
 use super::signals::{Came, Signals};
@@ -28,7 +27,7 @@ pub(crate) async fn piped(
     mut heard: LocalReceiver,
     printed: &Printed,
 ) -> Result<Left, CliError> {
-    let mut signals = Signals::catch().map_err(|error| no_signals(&error))?;
+    let mut signals = Signals::catch()?;
     let input =
         typed::read_stdin(LARGEST_TYPED).map_err(|error| cannot("read the input", &error))?;
     let mut pipes = Pipes {

@@ -12,8 +12,8 @@ use live_process::local::{Run, Status, ToDaemon};
 
 use super::attached::{self, Left, Look};
 use super::context::Context;
-use super::live::KeysArgs;
-use super::{piped, sessions, viewing};
+use super::viewing::{self, KeysArgs};
+use super::{piped, sessions};
 use crate::error::{CliError, Kind};
 
 /// Exit code where this program fails, and not the one that it has started: as `ssh` has it.

@@ -1,10 +1,12 @@
 //! The sessions of this user, and what is asked of their daemons.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use live_process::Places;
 use live_process::client::{ClientError, LocalConnection, Session, Sessions};
 use live_process::local::{FromDaemon, LocalPath, Status, ToDaemon};
+use tokio::time::timeout;
 
 use super::chosen::{Candidate, Otherwise, chosen};
 use super::context::Context;
@@ -12,14 +14,28 @@ use super::live_error::of_refusal;
 use crate::environment::Variable;
 use crate::error::{CliError, Kind};
 
+/// How long a daemon may take to say how it is, for which it asks nobody.
+const ANSWERING: Duration = Duration::from_secs(10);
+
 /// Where things of sessions are.
 ///
 /// # Errors
 /// If there is no home directory.
 pub(crate) fn places(context: &Context) -> Result<Places, CliError> {
-    let runtime = context.environment.get(Variable::RuntimeDirectory);
+    let environment = &context.environment;
+    let runtime = environment
+        .get(Variable::RuntimeDirectory)
+        .map(PathBuf::from);
     let home = context.paths()?.home().to_owned();
-    Ok(Places::new(home, runtime.map(Path::new)))
+    let named = [Variable::AccountsHome, Variable::ConfigDirectory];
+    let named = named
+        .iter()
+        .filter_map(|&variable| environment.get(variable));
+    // A name that is no whole path is one from here, for those that read it.
+    let private = named.filter_map(|path| std::path::absolute(path).ok());
+    let views = runtime.as_ref().map(|path| path.join("claude-accounts"));
+    let private = private.chain(views).collect();
+    Ok(Places::new(home, runtime.as_deref()).with_private(private))
 }
 
 /// The sessions of this user.
@@ -114,10 +130,14 @@ pub(crate) async fn status(connection: &mut LocalConnection) -> Result<Status, C
 /// # Errors
 /// If it cannot be reached.
 pub(crate) async fn status_of(session: &Session) -> Result<Status, CliError> {
-    status(&mut session.connect().await?).await
+    let mut connection = session.connect().await?;
+    let asking = timeout(ANSWERING, status(&mut connection));
+    asking
+        .await
+        .unwrap_or_else(|_| Err(session.gives_no_answer().into()))
 }
 
-/// How it is with all that run; one that ends meanwhile is left out.
+/// How it is with all that run; one that ends meanwhile is left out, and one that does not answer is told.
 ///
 /// # Errors
 /// If they cannot be looked for.
@@ -127,13 +147,17 @@ pub(crate) async fn all_statuses(context: &Context) -> Result<Vec<Status>, CliEr
         match status_of(&session).await {
             Ok(status) => statuses.push(status),
             Err(error) if error.kind == Kind::NotFound => {}
+            Err(error) if error.kind == Kind::Busy => {
+                context.output.warning(&error.message);
+                context.output.hint(&error.hint);
+            }
             Err(error) => return Err(error),
         }
     }
     Ok(statuses)
 }
 
-/// Publishes a directory in a session; where it is mounted then.
+/// Publishes a directory in a session; where it is mounted then. `None` if it is when somebody on the server asks for it.
 ///
 /// # Errors
 /// If it is refused.
@@ -141,13 +165,14 @@ pub(crate) async fn add(
     session: &Session,
     directory: &Path,
     read_only: bool,
-) -> Result<PathBuf, CliError> {
+) -> Result<Option<PathBuf>, CliError> {
     let message = ToDaemon::Add {
         directory: LocalPath::new(directory),
         read_only,
     };
     match ask(&mut session.connect().await?, &message).await? {
-        FromDaemon::Mounted(path) => Ok(path.to_path()),
+        FromDaemon::Mounted(path) => Ok(Some(path.to_path())),
+        FromDaemon::Done => Ok(None),
         _ => Err(senseless()),
     }
 }
@@ -182,6 +207,14 @@ impl From<ClientError> for CliError {
                 Kind::NotFound,
                 "`cs list-sessions` shows those that there are.",
             ),
+            ClientError::NoAnswer { .. } => (
+                Kind::Busy,
+                "It may go on when this machine is less busy, or where it was stopped; else: cs stop --force",
+            ),
+            ClientError::DoesNotEnd { .. } => (
+                Kind::Busy,
+                "It waits for the system, for a disk or a network that is gone; then try again.",
+            ),
             ClientError::IsRunning(_) => (Kind::Conflict, "Stop it: cs stop"),
             ClientError::NotStarted(_) => (
                 Kind::Storage,
@@ -193,5 +226,40 @@ impl From<ClientError> for CliError {
             ),
         };
         Self::new(kind, error.to_string(), hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cs::GlobalArgs;
+    use crate::environment::Environment;
+
+    #[test]
+    fn what_the_environment_names_is_private_too() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().canonicalize().unwrap();
+        let at = |name: &str| home.join(name).to_string_lossy().into_owned();
+        for name in ["vault", "client", "run/claude-accounts", "project"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        let (vault, client, run) = (at("vault"), at("client"), at("run"));
+        let set = [
+            (Variable::Home, home.to_str().unwrap()),
+            (Variable::AccountsHome, vault.as_str()),
+            (Variable::ConfigDirectory, client.as_str()),
+            (Variable::RuntimeDirectory, run.as_str()),
+        ];
+        let context = Context::new(Environment::of(&set), &GlobalArgs { quiet: false });
+        let places = places(&context).unwrap();
+        let check = |name: &str| {
+            live_process::refusal::check(Path::new(&at(name)), &[], &places)
+                .map_err(|failure| failure.message)
+        };
+        for name in ["vault", "client", "run", "run/claude-accounts"] {
+            let refused = check(name).unwrap_err();
+            assert!(refused.contains("which no server may see"), "{refused}");
+        }
+        assert_eq!(check("project"), Ok(home.join("project")));
     }
 }

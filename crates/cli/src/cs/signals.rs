@@ -4,6 +4,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::error::{CliError, Kind};
+
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
@@ -29,8 +31,10 @@ pub(crate) struct Signals {
 impl Signals {
     /// # Errors
     /// If the system refuses.
-    pub(crate) fn catch() -> io::Result<Self> {
-        let of = |number: rustix::process::Signal| signal(SignalKind::from_raw(number.as_raw()));
+    pub(crate) fn catch() -> Result<Self, CliError> {
+        let of = |number: rustix::process::Signal| {
+            signal(SignalKind::from_raw(number.as_raw())).map_err(|error| no_signals(&error))
+        };
         Ok(Self {
             interrupt: of(rustix::process::Signal::INT)?,
             terminate: of(rustix::process::Signal::TERM)?,
@@ -53,4 +57,12 @@ impl Signals {
             _ = self.continued.recv() => Came::Continued,
         }
     }
+}
+
+fn no_signals(error: &io::Error) -> CliError {
+    CliError::new(
+        Kind::Internal,
+        format!("no signals can be caught: {error}"),
+        "Check the limits of this system, of open files above all.",
+    )
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use client::{Extras, Profile, Profiles};
 use live::control::Adapter;
+use live_process::BroughtAccount;
 use live_process::client::{Server, Session, Sessions, StartDirectory, StartSession};
 use live_process::local::{DirectoryStatus, FromDaemon, LinkState, Status, ToDaemon};
 use live_process::refusal;
 use tokio::time::timeout;
 
 use super::context::{self, Context};
-use super::live::LiveArgs;
 use super::live_error::of_settings;
 use super::signals::{Came, Signals};
-use super::{daemon, sessions, summary};
+use super::{account, daemon, sessions, summary};
 use crate::error::{CliError, Kind};
 use crate::program;
 
@@ -25,22 +25,76 @@ const NOTICED: Duration = Duration::from_millis(100);
 /// How long the server is waited for when a start is given up, in milliseconds.
 const GIVEN_UP_MS: u64 = 5_000;
 
-/// Starts the session that `args` want, and waits for its mounts. One that cannot be had, or is not wanted any more, is
+/// Which session is to be.
+#[derive(clap::Args)]
+pub(crate) struct SessionArgs {
+    /// The directory; the current one if not given
+    #[arg(value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+    /// The server, by the name of its profile; the default one if not given
+    #[arg(long, value_name = "PROFILE")]
+    pub(super) server: Option<String>,
+    /// Publish this directory too, in this session; again for more
+    #[arg(long, value_name = "DIR")]
+    pub(super) add: Vec<PathBuf>,
+    /// Let the server change nothing in these directories
+    #[arg(long)]
+    pub(super) read_only: bool,
+    /// What mounts them on the server
+    #[arg(long, value_name = "ADAPTER", default_value = "native")]
+    pub(super) mount: MountAdapter,
+}
+
+/// What makes the mounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum MountAdapter {
+    /// The agent itself
+    Native,
+    /// The program sshfs, which has to be on the server; slower, and tells less of files
+    Sshfs,
+}
+
+impl From<MountAdapter> for Adapter {
+    fn from(adapter: MountAdapter) -> Self {
+        match adapter {
+            MountAdapter::Native => Self::Native,
+            MountAdapter::Sshfs => Self::Sshfs,
+        }
+    }
+}
+
+/// Starts the session that `args` want, with `account`, and waits for its mounts. One that cannot be had, or is not wanted any more, is
 /// gone when this returns.
 ///
 /// # Errors
 /// If there is no server to have it on, it cannot be reached, or mounts nothing; after Ctrl-C.
 pub(crate) async fn start(
-    args: &LiveArgs,
+    args: &SessionArgs,
+    account: Option<&BroughtAccount>,
     context: &Context,
     signals: &mut Signals,
 ) -> Result<(Session, Status), CliError> {
-    let wanted = wanted(args, context)?;
+    let wanted = StartSession {
+        account: account.cloned(),
+        ..wanted(args, context)?
+    };
+    begin(&wanted, context, signals).await
+}
+
+/// Starts the session that is `wanted`, and waits until its directories are mounted, or offered to the server.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) async fn begin(
+    wanted: &StartSession,
+    context: &Context,
+    signals: &mut Signals,
+) -> Result<(Session, Status), CliError> {
     let destination = &wanted.server.destination;
     context
         .output
         .say(&format!("connecting to {}", model::printable(destination)))?;
-    let session = match sessions::sessions(context)?.start(&wanted) {
+    let session = match sessions::sessions(context)?.start(wanted) {
         Ok(session) => session,
         Err(error) => {
             // Ctrl-C ends what is being started, too.
@@ -76,7 +130,7 @@ pub(crate) async fn give_up(session: &Session, sessions: &Sessions) {
     }
 }
 
-fn wanted(args: &LiveArgs, context: &Context) -> Result<StartSession, CliError> {
+fn wanted(args: &SessionArgs, context: &Context) -> Result<StartSession, CliError> {
     let paths = context.paths()?;
     let profiles = Profiles::load(&paths).map_err(of_settings)?;
     let (_, profile) = profiles
@@ -88,14 +142,16 @@ fn wanted(args: &LiveArgs, context: &Context) -> Result<StartSession, CliError> 
         arguments: vec![daemon::NAME.into()],
         server: server(profile),
         directories,
-        adapter: Adapter::Native,
+        adapter: args.mount.into(),
         when_asked: false,
         account: None,
+        name: None,
         local_time: jiff::Zoned::now().datetime(),
     })
 }
 
-fn server(profile: &Profile) -> Server {
+/// How the server of a profile is reached.
+pub(crate) fn server(profile: &Profile) -> Server {
     Server {
         destination: profile
             .destination
@@ -111,7 +167,7 @@ fn server(profile: &Profile) -> Server {
 
 /// The main one first. Registered ones that cannot be published beside it are told and left out; those that were named
 /// for this session are an error then.
-fn directories(args: &LiveArgs, context: &Context) -> Result<Vec<StartDirectory>, CliError> {
+fn directories(args: &SessionArgs, context: &Context) -> Result<Vec<StartDirectory>, CliError> {
     let places = sessions::places(context)?;
     let given = args.directory.clone().unwrap_or_else(|| PathBuf::from("."));
     let named = std::iter::once(&given).chain(&args.add);
@@ -147,15 +203,15 @@ fn directories(args: &LiveArgs, context: &Context) -> Result<Vec<StartDirectory>
     Ok(directories)
 }
 
-/// Waits until every directory is mounted or known not to be.
+/// Waits until every directory is mounted or known not to be, and the account is there.
 async fn until_mounted(session: &Session, signals: &mut Signals) -> Result<Status, CliError> {
     let mut connection = session.connect().await?;
     loop {
         let status = sessions::status(&mut connection).await?;
-        if let Some(error) = failure(&status) {
+        if let Some(error) = failure(&status).or_else(|| account::failure(&status)) {
             return Err(error);
         }
-        if status.directories.iter().all(is_decided) {
+        if status.directories.iter().all(is_decided) && account::is_decided(&status) {
             return Ok(status);
         }
         tokio::select! {
@@ -168,7 +224,7 @@ async fn until_mounted(session: &Session, signals: &mut Signals) -> Result<Statu
 }
 
 fn is_decided(directory: &DirectoryStatus) -> bool {
-    directory.remote.is_some() || directory.failure.is_some()
+    directory.remote.is_some() || directory.failure.is_some() || directory.is_offered
 }
 
 /// Why there will be no session; `None` if there may be. A server that is not reached at first is not waited for: it may

@@ -1,11 +1,12 @@
 use client::{ClientPaths, Profile, Profiles};
+use live::control::Adapter;
 use live_process::local::Status;
 use serde_json::{Value, json};
 
 use super::chosen::Otherwise;
 use super::context::Context;
 use super::live_error::of_settings;
-use super::{sessions, summary};
+use super::{account, sessions, summary};
 use crate::error::CliError;
 use crate::table;
 use crate::time;
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<(), CliError> 
         let value = json!({
             "profile": profile.as_ref().map(|(name, profile)| profile_json(name, profile)),
             "active_session": active(context)?,
-            "sessions": statuses.iter().map(summary::json).collect::<Vec<_>>(),
+            "sessions": statuses.iter().map(|status| session_json(status, context)).collect::<Vec<_>>(),
         });
         return context.output.json(&value);
     }
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<(), CliError> 
     }
     for status in &statuses {
         text.push('\n');
-        text.push_str(&session(status));
+        text.push_str(&session(status, context));
     }
     context.output.text(&text)
 }
@@ -68,12 +69,22 @@ fn profile_json(name: &str, profile: &Profile) -> Value {
     })
 }
 
-fn session(status: &Status) -> String {
+/// One session for programs.
+pub(crate) fn session_json(status: &Status, context: &Context) -> Value {
+    let mut value = summary::json(status);
+    if let Some(account) = &status.account {
+        value["account"] = account::told_with_vault(account, context).json();
+    }
+    value
+}
+
+/// One session in words.
+pub(crate) fn session(status: &Status, context: &Context) -> String {
     let (sent, received) = (
         summary::bytes(status.bytes_sent),
         summary::bytes(status.bytes_received),
     );
-    let details = table::details(&[
+    let mut details = vec![
         (
             "started",
             time::age(summary::started_at(status), time::now()),
@@ -81,7 +92,15 @@ fn session(status: &Status) -> String {
         ("connection", summary::link(&status.link)),
         ("transferred", format!("{sent} sent, {received} received")),
         ("process", status.daemon.to_string()),
-    ]);
+    ];
+    if status.adapter == Adapter::Sshfs {
+        details.insert(0, ("mount", summary::adapter(status.adapter).to_owned()));
+    }
+    if let Some(account) = &status.account {
+        let words = account::told_with_vault(account, context).words();
+        details.insert(0, ("account", words));
+    }
+    let details = table::details(&details);
     let details = details.lines().map(|line| format!("  {line}\n"));
     summary::mount_paths(status) + &details.collect::<String>()
 }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use live_process::client::{Session, Sessions};
-use live_process::local::{FromDaemon, ToDaemon};
+use live_process::client::{Cleaned, ClientError, LocalConnection, Session, Sessions};
+use live_process::local::{FromDaemon, LocalError, ToDaemon};
+use tokio::time::{sleep, timeout};
 
 use super::chosen::Otherwise;
 use super::context::Context;
@@ -10,6 +11,12 @@ use crate::error::CliError;
 
 /// How long the server is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the session's process may take for its answer beyond that.
+const ANSWERING: Duration = Duration::from_secs(10);
+/// How long one that has hung up may take to remove what is here.
+const REMOVING: Duration = Duration::from_secs(5);
+/// How often it is looked whether it has.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// End a session: its programs, its mounts, and what it has made on both sides
 ///
@@ -22,6 +29,18 @@ pub(crate) struct StopArgs {
     /// Every session
     #[arg(long)]
     all: bool,
+    /// Kill the session's process here if it does not answer, and clean up after it
+    #[arg(long)]
+    force: bool,
+}
+
+/// What is done about a process here that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// It is an error, which says what to do.
+    Leave,
+    /// It is killed.
+    Kill,
 }
 
 pub(crate) fn run(args: &StopArgs, context: &Context) -> Result<(), CliError> {
@@ -37,10 +56,14 @@ pub(crate) fn run(args: &StopArgs, context: &Context) -> Result<(), CliError> {
             all.get(place).into_iter().collect()
         }
     };
+    let unanswered = match args.force {
+        true => Unanswered::Kill,
+        false => Unanswered::Leave,
+    };
     context.wait_for(async {
         let mut first_failure = None;
         for session in meant {
-            if let Err(error) = stop(session, &sessions, context).await {
+            if let Err(error) = stop(session, unanswered, &sessions, context).await {
                 let name = session.name();
                 context
                     .output
@@ -52,21 +75,45 @@ pub(crate) fn run(args: &StopArgs, context: &Context) -> Result<(), CliError> {
     })
 }
 
-/// Ends a session, or cleans up after it, and says so.
+/// Ends a session, or cleans up after it, and says so. Within a minute.
 ///
 /// # Errors
 /// If neither can be done.
 pub(crate) async fn stop(
     session: &Session,
+    unanswered: Unanswered,
     sessions: &Sessions,
     context: &Context,
 ) -> Result<(), CliError> {
     let name = session.name();
-    let note = match session.is_running() {
-        true => end(session).await?,
-        false => sessions.clean(name).await?.note,
+    let Cleaned { note } = match session.is_running() {
+        true => match end(session).await {
+            Err(ClientError::Local(LocalError::Closed) | ClientError::NotRunning(_))
+                if is_gone(session, sessions).await =>
+            {
+                Cleaned { note: None }
+            }
+            Err(ClientError::NoAnswer { .. }) if unanswered == Unanswered::Kill => {
+                sessions.kill(name)?;
+                sessions.clean(name).await?
+            }
+            ended => ended?,
+        },
+        false => sessions.clean(name).await?,
     };
-    context.output.say(&format!("stopped {name}"))?;
+    tell(session, note, context)
+}
+
+/// Says that a session has ended, and what is not known to have ended on the server.
+///
+/// # Errors
+/// If it cannot be said.
+pub(crate) fn tell(
+    session: &Session,
+    note: Option<String>,
+    context: &Context,
+) -> Result<(), CliError> {
+    context.output.say(&format!("stopped {}", session.name()))?;
     if let Some(note) = note {
         let server = &session.record().server.destination;
         context.output.warning(&format!(
@@ -76,12 +123,34 @@ pub(crate) async fn stop(
     Ok(())
 }
 
-/// Has the daemon end it; what is not known to have ended on the server.
-async fn end(session: &Session) -> Result<Option<String>, CliError> {
+/// Has the daemon end it.
+async fn end(session: &Session) -> Result<Cleaned, ClientError> {
+    let connection = session.connect().await?;
+    let asking = timeout(PATIENCE + ANSWERING, ask_for_end(connection));
+    asking
+        .await
+        .unwrap_or_else(|_| Err(session.gives_no_answer()))
+}
+
+async fn ask_for_end(mut connection: LocalConnection) -> Result<Cleaned, ClientError> {
     let limit_ms = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
-    let mut connection = session.connect().await?;
-    match sessions::ask(&mut connection, &ToDaemon::Stop { limit_ms }).await? {
-        FromDaemon::Stopped { note } => Ok(note),
-        _ => Err(sessions::senseless()),
+    match connection.ask(&ToDaemon::Stop { limit_ms }).await? {
+        FromDaemon::Stopped { note } => Ok(Cleaned { note }),
+        FromDaemon::Refused(failure) => Err(ClientError::Refused(failure)),
+        _ => Err(LocalError::Unintelligible.into()),
     }
+}
+
+/// Whether the daemon that has hung up has ended in order, because somebody else wanted that, and has left nothing here. It
+/// may still be removing it.
+async fn is_gone(session: &Session, sessions: &Sessions) -> bool {
+    let gone = async {
+        while !matches!(
+            sessions.find(session.name()),
+            Err(ClientError::NoSuchSession(_))
+        ) {
+            sleep(PAUSE).await;
+        }
+    };
+    timeout(REMOVING, gone).await.is_ok()
 }

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use live::control::Adapter;
 use live_process::local::{DirectoryStatus, LinkState, Status};
 use model::Timestamp;
 use serde_json::{Value, json};
 
+use super::account;
 use crate::time;
 
 /// Where a session's directories are, as `cs live` and `cs where` say it.
@@ -45,6 +47,9 @@ fn mount_path(word: &str, directory: &DirectoryStatus) -> String {
                 "  {word} not mounted: {} <= {local}{note}",
                 model::printable(failure)
             )
+        }
+        (None, None) if directory.is_offered => {
+            format!("  {word} not mounted: the server has not asked for it <= {local}{note}")
         }
         (None, None) => format!("  {word} not mounted yet <= {local}{note}"),
     }
@@ -117,6 +122,14 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// As it is said to `cs live --mount`.
+pub(crate) fn adapter(adapter: Adapter) -> &'static str {
+    match adapter {
+        Adapter::Native => "native",
+        Adapter::Sshfs => "sshfs",
+    }
+}
+
 /// For programs: see `docs/live.md` for what the fields mean.
 pub(crate) fn json(status: &Status) -> Value {
     let directories = status.directories.iter().map(|directory| {
@@ -126,6 +139,7 @@ pub(crate) fn json(status: &Status) -> Value {
             "remote": directory.remote.as_ref().map(|path| path.to_path().to_string_lossy().into_owned()),
             "name": directory.name,
             "read_only": directory.read_only,
+            "offered": directory.is_offered,
             "failure": directory.failure,
         })
     });
@@ -135,10 +149,12 @@ pub(crate) fn json(status: &Status) -> Value {
         "daemon": status.daemon,
         "started_at": time::rfc3339(started_at(status)),
         "directories": directories.collect::<Vec<_>>(),
+        "mount": adapter(status.adapter),
         "link": link_json(&status.link),
         "bytes_sent": status.bytes_sent,
         "bytes_received": status.bytes_received,
         "main_program": status.main.map(|program| program.0),
+        "account": status.account.as_ref().map(|account| account::told(account).json()),
     })
 }
 
@@ -179,6 +195,7 @@ pub(crate) mod tests {
             name: local.rsplit('/').next().unwrap_or_default().to_owned(),
             is_main,
             read_only: false,
+            is_offered: false,
             failure: None,
         }
     }
@@ -201,12 +218,14 @@ pub(crate) mod tests {
                     true,
                 ),
             ],
+            adapter: Adapter::Native,
             link: LinkState::Up {
                 round_trip_us: Some(23_400),
             },
             bytes_sent: 3_566_000,
             bytes_received: 812,
             main: None,
+            account: None,
         }
     }
 

@@ -11,10 +11,10 @@ use live_process::local::{FromDaemon, ToDaemon};
 use super::attached::Left;
 use super::context::Context;
 use super::detach_keys::{DetachKeys, UnknownKeys};
-use super::live::{KeysArgs, no_signals};
 use super::outbox::Outbox;
+use super::sessions;
 use super::signals::{Came, Signals};
-use super::{sessions, stop};
+use super::stop::{self, Unanswered};
 use crate::environment::Variable;
 use crate::error::{CliError, Kind};
 
@@ -23,6 +23,14 @@ use crate::error::{CliError, Kind};
 const USUAL_KEYS: &str = "ctrl-],d";
 /// How long is waited until the daemon has heard that a program is to end.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How to leave the terminal of a program without ending it.
+#[derive(clap::Args)]
+pub(crate) struct KeysArgs {
+    /// The keys that detach, as docker has them (`ctrl-p,ctrl-q`), or `none`; ctrl-],d if not given
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
+}
 
 /// The keys that detach: as given, as the environment has them, or the usual ones.
 ///
@@ -113,11 +121,11 @@ pub(crate) async fn finish(
 
 /// Ends the session. Ctrl-C and the like end the wait for that, not the ending.
 async fn stop_unless_told(session: &Session, context: &Context) -> Result<(), CliError> {
-    let mut signals = Signals::catch().map_err(|error| no_signals(&error))?;
+    let mut signals = Signals::catch()?;
     let told = async { while !matches!(signals.next().await, Came::Ending(_)) {} };
     let sessions = sessions::sessions(context)?;
     tokio::select! {
-        stopped = stop::stop(session, &sessions, context) => stopped,
+        stopped = stop::stop(session, Unanswered::Leave, &sessions, context) => stopped,
         () = told => Err(CliError::stopped().hinted("The session is still being ended: cs list-sessions")),
     }
 }

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use live_session::server;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
-use super::{AgentError, LivingAgent, lock_name, log_name, socket_name};
+use super::{
+    AgentError, LivingAgent, control_name, environment_file, lock_name, log_name, socket_name,
+};
 use crate::lock::{self, Lock};
-use crate::{Places, SessionName};
+use crate::{Places, SessionName, process};
 
 /// How long an agent may take to end its programs and mounts.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -51,7 +51,13 @@ pub fn clean(places: &Places, session: &SessionName) -> Result<(), AgentError> {
         }
     };
     let left = server::clean(&places.main_mount(session), &places.extra_mounts(session));
-    for name in [socket_name(session), log_name(session)] {
+    environment_file::remove(places, session);
+    server::remove_account(&places.accounts(session));
+    for name in [
+        socket_name(session),
+        control_name(session),
+        log_name(session),
+    ] {
         // Fails if it is not there.
         fs::remove_file(directory.join(name)).ok();
     }
@@ -71,28 +77,16 @@ fn end(path: &Path) -> Result<(), AgentError> {
     let Some(living) = at(path)? else {
         return Ok(());
     };
-    let number = i32::try_from(living.pid).ok().and_then(Pid::from_raw);
-    let number = number.ok_or(AgentError::DoesNotEnd(living.pid))?;
-    let process = match pidfd_open(number, PidfdFlags::empty()) {
-        Err(Errno::SRCH) => return Ok(()),
-        process => process.map_err(io::Error::from)?,
+    // The number is the agent's as long as it holds the lock.
+    let is_it = || {
+        let now = lock::holder(path)?;
+        Ok(now.is_some_and(|said| {
+            serde_json::from_str(&said).is_ok_and(|now: LivingAgent| now == living)
+        }))
     };
-    // The number is the agent's if it holds the lock also now that its process cannot become another.
-    if at(path)?.as_ref() != Some(&living) {
-        return Ok(());
+    let signals = [(Signal::TERM, PATIENCE), (Signal::KILL, KILLING)];
+    match process::end(living.pid, is_it, &signals)? {
+        true => Ok(()),
+        false => Err(AgentError::DoesNotEnd(living.pid)),
     }
-    for (signal, patience) in [(Signal::TERM, PATIENCE), (Signal::KILL, KILLING)] {
-        match pidfd_send_signal(&process, signal) {
-            Ok(()) | Err(Errno::SRCH) => {}
-            Err(error) => return Err(io::Error::from(error).into()),
-        }
-        let mut ended = [PollFd::new(&process, PollFlags::IN)];
-        let limit = Timespec::try_from(patience).ok();
-        match poll(&mut ended, limit.as_ref()) {
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => return Ok(()),
-            Err(error) => return Err(io::Error::from(error).into()),
-        }
-    }
-    Err(AgentError::DoesNotEnd(living.pid))
 }

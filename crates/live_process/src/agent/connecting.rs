@@ -45,11 +45,13 @@ fn is_there(directory: &Path, name: &str) -> Result<bool, PlaceError> {
 
 fn start(options: &AgentOptions, directory: &Path) -> Result<(), AgentError> {
     let grace = options.grace.as_secs().to_string();
+    let patience = options.patience.as_secs().to_string();
     let id = hexadecimal(options.id);
     let arguments = ["agent", "serve", "--session", options.session.as_str()];
-    let arguments = arguments
-        .into_iter()
-        .chain(["--id", &id, "--grace", &grace]);
+    let arguments =
+        arguments
+            .into_iter()
+            .chain(["--id", &id, "--grace", &grace, "--patience", &patience]);
     let starting = Starting {
         program: &options.program,
         arguments: arguments.map(Into::into).collect(),

@@ -3,17 +3,22 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use connection::relay::Socket;
 use connection::{Connection, State};
 use live::message::{ToLaptop, ToServer};
-use live_session::server::{self, Agent, PATIENCE};
+use live_session::server::{self, Agent};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
-use super::{AgentError, AgentOptions, LivingAgent, lock_name, log_name, socket_name};
+use super::control::Control;
+use super::{
+    AgentError, AgentOptions, LivingAgent, control_name, environment_file, lock_name, log_name,
+    socket_name,
+};
 use crate::detached;
 use crate::lock::{self, Lock};
 
@@ -53,7 +58,9 @@ struct Serving<'a> {
     /// Held to the end.
     lock: Lock,
     socket: Socket,
-    agent: Agent,
+    /// For programs of this server.
+    control: Socket,
+    agent: Arc<Agent>,
     connection: Connection<ToLaptop>,
     receiver: connection::Receiver<ToServer>,
 }
@@ -70,17 +77,22 @@ impl<'a> Serving<'a> {
         if let Err(failure) = server::clean(&main, &extras) {
             detached::log(&failure.message);
         }
+        environment_file::remove(places, session);
+        let account = places.accounts(session).to_vec();
+        server::remove_account(&account);
         places.make_mounts(session)?;
         let (connection, receiver) = Connection::new(options.id)?;
         let agent = server::AgentOptions {
             main,
             mounts: extras,
-            patience: PATIENCE,
+            account,
+            patience: options.patience,
             environment: options.environment.clone(),
         };
         Ok(Self {
-            agent: Agent::new(connection.clone(), agent)?,
+            agent: Arc::new(Agent::new(connection.clone(), agent)?),
             socket: Socket::bind(&directory, &socket_name(session))?,
+            control: Socket::bind(&directory, &control_name(session))?,
             options,
             directory,
             lock,
@@ -93,6 +105,7 @@ impl<'a> Serving<'a> {
         let mut terminated = signal(SignalKind::terminate())?;
         // Taken, and means nothing: the login that it was started from has ended.
         let _hang_up = signal(SignalKind::hangup())?;
+        detached::survive_large_files()?;
         detached::tell_ready()?;
         detached::log(&format!("began: {}", self.options.session));
         let stop = async {
@@ -111,14 +124,21 @@ impl<'a> Serving<'a> {
             drop(self.socket.serve(&self.connection).await);
             std::future::pending::<()>().await;
         };
+        let (places, session) = (&self.options.places, &self.options.session);
+        let agent = Arc::clone(&self.agent);
+        let control = Control::new(agent, &self.connection, places.clone(), session.clone());
+        let control = Arc::new(control);
         let reason = tokio::select! {
             reason = self.agent.run(self.receiver) => reason,
             () = stop => None,
             () = carry => None,
+            () = Arc::clone(&control).serve(self.control) => None,
         };
         detached::log(&format!("ended: {}", reason.unwrap_or_default()));
-        drop(self.agent);
-        let (places, session) = (&self.options.places, &self.options.session);
+        control.is_idle().await;
+        environment_file::remove(places, session);
+        drop((control, self.agent));
+        server::remove_account(&places.accounts(session));
         if let Err(failure) =
             server::clean(&places.main_mount(session), &places.extra_mounts(session))
         {

@@ -4,16 +4,19 @@ use std::fs;
 use std::time::Duration;
 
 use model::printable;
+use rustix::process::Signal;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::{ClientError, LOCK, Record, Sessions};
-use crate::SessionName;
 use crate::daemon::socket_name;
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
+use crate::{SessionName, process};
 
 /// How long the server is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a daemon that is killed may take to be gone.
+const KILLING: Duration = Duration::from_secs(5);
 /// How much of what the server says is read, in bytes.
 const LONGEST: u64 = 4 << 10;
 
@@ -43,6 +46,28 @@ impl Sessions {
         self.remove(name);
         self.places.remove_unused();
         Ok(Cleaned { note })
+    }
+
+    /// Kills the daemon of a session, if there is one: for one that does not answer. What that leaves is for
+    /// [`Sessions::clean`]. Blocks until it is gone.
+    ///
+    /// # Errors
+    /// [`ClientError::DoesNotEnd`] if it stays.
+    pub fn kill(&self, name: &SessionName) -> Result<(), ClientError> {
+        let path = self.places.session(name).join(LOCK);
+        // It says its number when it has the lock.
+        let Some(said) = lock::holder(&path)? else {
+            return Ok(());
+        };
+        let pid = said.trim().parse().unwrap_or_default();
+        let is_it = || Ok(lock::holder(&path)?.as_ref() == Some(&said));
+        match process::end(pid, is_it, &[(Signal::KILL, KILLING)])? {
+            true => Ok(()),
+            false => Err(ClientError::DoesNotEnd {
+                session: name.to_string(),
+                pid,
+            }),
+        }
     }
 
     /// Has nobody else take the session for running, or for left behind.

@@ -1,14 +1,19 @@
 //! A program's connection to a daemon.
 
 use std::io;
+use std::time::Duration;
 
 use connection::relay::{self, PlaceError};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
 
 use super::{ClientError, Session};
 use crate::daemon::socket_name;
 use crate::local::{FromDaemon, LocalError, MessageReader, MessageWriter, ToDaemon};
+
+/// How long a daemon may take to say which version it is of: the first that it says to anybody, whatever it is busy with.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// Says something to a daemon.
 pub type LocalSender = MessageWriter<OwnedWriteHalf, ToDaemon>;
@@ -26,7 +31,7 @@ impl Session {
     /// Connects to its daemon. Inside of a tokio runtime.
     ///
     /// # Errors
-    /// If it is not running, or of another version.
+    /// If it is not running, or of another version; [`ClientError::NoAnswer`] if it says nothing for ten seconds.
     pub async fn connect(&self) -> Result<LocalConnection, ClientError> {
         let stream = relay::connect(&self.places.daemons(), &socket_name(&self.name));
         let stream = stream.map_err(|error| match error {
@@ -38,9 +43,23 @@ impl Session {
         })?;
         stream.set_nonblocking(true)?;
         let (reads, writes) = UnixStream::from_std(stream)?.into_split();
-        let sender = MessageWriter::begin(writes).await?;
-        let receiver = MessageReader::begin(reads).await?;
-        Ok(LocalConnection { sender, receiver })
+        let greeting = async {
+            let sender = MessageWriter::begin(writes).await?;
+            let receiver = MessageReader::begin(reads).await?;
+            Ok(LocalConnection { sender, receiver })
+        };
+        timeout(GREETING, greeting)
+            .await
+            .unwrap_or_else(|_| Err(self.gives_no_answer()))
+    }
+
+    /// That its daemon has not answered in time.
+    #[must_use]
+    pub fn gives_no_answer(&self) -> ClientError {
+        ClientError::NoAnswer {
+            session: self.name.to_string(),
+            pid: self.record.pid,
+        }
     }
 }
 

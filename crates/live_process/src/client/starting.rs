@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use live::SessionId;
 use live::control::Failure;
 
+use zeroize::Zeroizing;
+
 use super::{ClientError, LOG, Published, Record, Session, Sessions, StartSession};
 use crate::daemon::DaemonOptions;
 use crate::detached::Starting;
@@ -13,6 +15,8 @@ use crate::lock::{self, Lock};
 use crate::record::{for_ssh, hexadecimal};
 use crate::{SessionName, refusal};
 
+/// Room for what a daemon is told, in bytes: more than a usual login, as JSON, takes.
+const LARGEST_OPTIONS: usize = 1 << 17;
 /// How many sessions of the same directory may begin in the same second.
 const MOST_OF_A_NAME: u32 = 1000;
 /// What is held while a session begins or is cleaned up, so that none is taken for left behind meanwhile. No name of a
@@ -31,7 +35,10 @@ impl Sessions {
             .first()
             .map_or(PathBuf::new(), |main| main.path.clone());
         let starting = self.lock_starting()?;
-        let name = self.make_directory(&SessionName::of(&main, start.local_time))?;
+        let name = match &start.name {
+            Some(name) => self.take_name(name)?,
+            None => self.make_directory(&SessionName::of(&main, start.local_time))?,
+        };
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(io::Error::from)?;
         let record = Record {
@@ -41,12 +48,14 @@ impl Sessions {
             directories,
             adapter: start.adapter,
             when_asked: start.when_asked,
-            account: start.account.clone(),
+            account: start.account.as_ref().map(|account| account.name.clone()),
             started_at: jiff::Timestamp::now().as_millisecond(),
             pid: 0,
         };
         let started = self.start_daemon(start, &name, record);
         if started.is_err() {
+            // One that hangs; else there is none.
+            drop(self.kill(&name));
             self.remove(&name);
             drop(starting);
             self.places.remove_unused();
@@ -80,6 +89,18 @@ impl Sessions {
         Ok(published)
     }
 
+    fn take_name(&self, name: &SessionName) -> Result<SessionName, ClientError> {
+        match self.places.make_session(name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(ClientError::Refused(Failure {
+                    message: format!("there is a session {name} already"),
+                    hint: "Give another name, or end that one: cs stop".to_owned(),
+                }))
+            }
+            made => Ok(made.map(|_| name.clone())?),
+        }
+    }
+
     /// Takes a name that nobody has.
     fn make_directory(&self, wanted: &SessionName) -> Result<SessionName, ClientError> {
         let numbered = (2..MOST_OF_A_NAME).map(|number| wanted.numbered(number));
@@ -104,9 +125,13 @@ impl Sessions {
             record,
             home: self.places.home().to_owned(),
             runtime: self.places.daemons(),
+            private: self.places.private().to_vec(),
+            account: start.account.clone(),
             environment: for_ssh(&self.environment),
         };
-        let input = serde_json::to_vec(&options).map_err(io::Error::other)?;
+        // Grown once: a list that moves while it grows leaves unwiped copies behind.
+        let mut input = Zeroizing::new(Vec::with_capacity(LARGEST_OPTIONS));
+        serde_json::to_writer(&mut *input, &options).map_err(io::Error::other)?;
         let starting = Starting {
             program: &start.program,
             arguments: start.arguments.clone(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use live::control::{Adapter, Failure};
 use live::files::Root;
@@ -13,6 +14,9 @@ use super::{Daemon, DaemonError};
 use crate::client::{Published, Record};
 use crate::local::{DirectoryStatus, LocalPath};
 use crate::refusal;
+
+/// How long a mount that failed is left at that.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// See the head of this file.
 pub(super) struct Directories {
@@ -76,7 +80,14 @@ impl Directories {
             found.map(|entry| entry.mount.clone())
         };
         match told {
-            Some(told) => place(told).await.map(drop),
+            Some(told) => match place(told).await? {
+                Some(_) => Ok(()),
+                None => Err(Failure {
+                    message: "the directory is not mounted: nobody on the server has asked for it"
+                        .to_owned(),
+                    hint: "Ask there: claude-share tunnel mount".to_owned(),
+                }),
+            },
             None => Ok(()),
         }
     }
@@ -107,10 +118,11 @@ impl Entry {
             is_main,
         } = self.published.clone();
         let mount = self.mount.borrow().clone();
+        let is_offered = mount == Mount::Offered;
         let (remote, failure) = match mount {
             Mount::At(place) => (Some(LocalPath::new(&place)), None),
             Mount::Failed(failure) => (None, Some(printable(&failure.message))),
-            Mount::Asked | Mount::Gone => (None, None),
+            Mount::Asked | Mount::Offered | Mount::Gone => (None, None),
         };
         DirectoryStatus {
             root: Root(root),
@@ -119,14 +131,20 @@ impl Entry {
             name,
             is_main,
             read_only,
+            is_offered,
             failure,
         }
     }
 }
 
 impl Daemon {
-    /// Publishes `directory` too, and waits until it is mounted; where. Dropping the future leaves it published.
-    pub(super) async fn add(&self, directory: &Path, read_only: bool) -> Result<PathBuf, Failure> {
+    /// Publishes `directory` too, and waits until it is mounted; where, unless the server is to ask for it first. Dropping
+    /// the future leaves it published.
+    pub(super) async fn add(
+        &self,
+        directory: &Path,
+        read_only: bool,
+    ) -> Result<Option<PathBuf>, Failure> {
         let (root, told) = {
             let mut state = self.directories.state();
             let paths = state
@@ -179,6 +197,15 @@ impl Daemon {
     }
 }
 
+/// Has the server try again to mount what it could not, for as long as it is polled: what is missing there may be installed
+/// meanwhile.
+pub(super) async fn keep_trying(publisher: Arc<Publisher>) {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        publisher.retry();
+    }
+}
+
 fn publish(
     publisher: &Publisher,
     published: Published,
@@ -206,15 +233,16 @@ fn publish(
     Ok(Entry { published, mount })
 }
 
-/// Where it is mounted. Waits until that is known.
-async fn place(mut told: watch::Receiver<Mount>) -> Result<PathBuf, Failure> {
+/// Where it is mounted; `None` if it is when somebody on the server asks for it. Waits until that is known.
+async fn place(mut told: watch::Receiver<Mount>) -> Result<Option<PathBuf>, Failure> {
     let gone = || Failure {
         message: "the directory is not published any more".to_owned(),
         hint: String::new(),
     };
     let known = told.wait_for(|mount| !matches!(mount, Mount::Asked)).await;
     match known.map_err(|_| gone())?.clone() {
-        Mount::At(place) => Ok(place),
+        Mount::At(place) => Ok(Some(place)),
+        Mount::Offered => Ok(None),
         Mount::Failed(failure) => Err(failure),
         Mount::Asked | Mount::Gone => Err(gone()),
     }

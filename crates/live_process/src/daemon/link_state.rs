@@ -39,6 +39,17 @@ impl LinkTeller {
         self.was_up.load(Ordering::Relaxed)
     }
 
+    /// Whether there will be none any more because the session is ending here.
+    pub(super) fn was_stopped(&self) -> bool {
+        let status = self.status.borrow();
+        matches!(
+            &*status,
+            Status::Ended {
+                why: Ok(Ended::SaidGoodbye)
+            }
+        )
+    }
+
     /// Waits until there will be none any more.
     pub(super) async fn ended(&self) {
         let mut status = self.status.clone();

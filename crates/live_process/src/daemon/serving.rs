@@ -10,11 +10,12 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
+use super::account::SessionAccount;
 use super::stopping::StopRequest;
 use super::viewing::{Attached, view};
 use super::{Daemon, detached};
 use crate::local::{
-    FromDaemon, LocalError, LocalPath, MessageReader, MessageWriter, Status, ToDaemon,
+    FromDaemon, LinkState, LocalError, LocalPath, MessageReader, MessageWriter, Status, ToDaemon,
 };
 
 /// How long one that has connected may take to say which version it is of.
@@ -28,6 +29,8 @@ enum Answer {
     Message(FromDaemon),
     /// The connection is a viewer's from here on.
     Viewer(Attached),
+    /// It holds the session from here on.
+    Holder,
 }
 
 impl Daemon {
@@ -56,6 +59,7 @@ impl Daemon {
             match self.answer_to(request, &mut reader, &mut early).await? {
                 Answer::Message(message) => writer.send(&message).await?,
                 Answer::Viewer(attached) => return view(attached, early, reader, writer).await,
+                Answer::Holder => return self.hold(early, reader, writer).await,
             }
         }
     }
@@ -85,8 +89,12 @@ impl Daemon {
                 directory,
                 read_only,
             } => {
+                self.hurry();
                 let place = self.add(&directory.to_path(), read_only).await;
-                place.map(|place| FromDaemon::Mounted(LocalPath::new(&place)))
+                place.map(|place| match place {
+                    Some(place) => FromDaemon::Mounted(LocalPath::new(&place)),
+                    None => FromDaemon::Done,
+                })
             }
             ToDaemon::Remove { directory } => done(self.remove(&directory.to_path()).await),
             ToDaemon::Stop { limit_ms } => Ok(self.stop(Duration::from_millis(limit_ms)).await),
@@ -94,20 +102,34 @@ impl Daemon {
                 self.keeper.wake();
                 Ok(FromDaemon::Done)
             }
-            ToDaemon::Run(run) => return attached(self.run_program(run).await),
+            ToDaemon::Run(run) => {
+                self.hurry();
+                return attached(self.run_program(run).await);
+            }
             ToDaemon::Attach {
                 program,
                 size,
                 read_only,
-            } => return attached(self.attach(program, size, read_only).await),
+            } => {
+                self.hurry();
+                return attached(self.attach(program, size, read_only).await);
+            }
             ToDaemon::Programs => self.programs.list().await.map(FromDaemon::Programs),
             ToDaemon::End(program) => done(self.programs.end(program).await),
+            ToDaemon::Hold => return Answer::Holder,
             ToDaemon::Version(_) | ToDaemon::Input(_) => Err(Failure {
                 message: "that has no place here".to_owned(),
                 hint: String::new(),
             }),
         };
         Answer::Message(answered.unwrap_or_else(FromDaemon::Refused))
+    }
+
+    /// Somebody waits for the server: the next attempt to connect is made now. One that is under way goes on.
+    fn hurry(&self) {
+        if let LinkState::Down { .. } = self.link.now() {
+            self.keeper.wake();
+        }
     }
 
     fn status(&self) -> Status {
@@ -118,14 +140,16 @@ impl Daemon {
             daemon: record.pid,
             started_at: record.started_at,
             directories: self.directories.status(),
+            adapter: record.adapter,
             link: self.link.now(),
             bytes_sent: self.counters.sent.load(Ordering::Relaxed),
             bytes_received: self.counters.received.load(Ordering::Relaxed),
             main: *self.main(),
+            account: self.account.as_ref().map(SessionAccount::status),
         }
     }
 
-    async fn stop(&self, limit: Duration) -> FromDaemon {
+    pub(super) async fn stop(&self, limit: Duration) -> FromDaemon {
         // Full if somebody has asked already: one end is enough.
         self.stops.try_send(StopRequest { limit }).ok();
         let mut stopped = self.stopped.subscribe();

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use connection::relay::Socket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -57,28 +59,45 @@ impl Signals {
     }
 }
 
+/// Serves whoever comes or leaves next.
+async fn serve(daemon: &Arc<Daemon>, socket: &Socket, connected: &mut JoinSet<()>) {
+    tokio::select! {
+        accepted = socket.accept(), if connected.len() < MOST => match accepted {
+            Ok(stream) => drop(connected.spawn(Arc::clone(daemon).serve(stream))),
+            Err(_) => sleep(PAUSE).await,
+        },
+        Some(_) = connected.join_next() => {}
+    }
+}
+
 impl Running {
     /// Tells that it works, and does what is asked for until it is to end.
     pub(super) async fn run(mut self) -> Result<(), DaemonError> {
         let mut signals = Signals::new()?;
+        detached::survive_large_files()?;
         let mut connected = JoinSet::new();
         detached::tell_ready()?;
         detached::log(&format!("began: {}", self.daemon.name));
         let limit = loop {
             tokio::select! {
-                accepted = self.socket.accept(), if connected.len() < MOST => match accepted {
-                    Ok(stream) => drop(connected.spawn(Arc::clone(&self.daemon).serve(stream))),
-                    Err(_) => sleep(PAUSE).await,
-                },
-                Some(_) = connected.join_next() => {}
+                () = serve(&self.daemon, &self.socket, &mut connected) => {}
                 Some(request) = self.stops.recv() => break request.limit,
                 _ = signals.terminate.recv() => break SHUTTING_DOWN,
                 _ = signals.resume.recv() => self.daemon.keeper.wake(),
                 _ = signals.hang_up.recv() => {}
             }
         };
-        let note = self.daemon.end(limit).await;
-        self.remove(note);
+        let note = {
+            let mut end = pin!(self.daemon.end(limit));
+            loop {
+                tokio::select! {
+                    note = &mut end => break note,
+                    // Whoever wants the same waits for it.
+                    () = serve(&self.daemon, &self.socket, &mut connected) => {}
+                }
+            }
+        };
+        self.remove(note).await;
         // Whoever asked for it is told; a viewer that reads nothing is not waited for.
         let parting = async { while connected.join_next().await.is_some() {} };
         drop(timeout(PARTING, parting).await);
@@ -86,7 +105,7 @@ impl Running {
     }
 
     /// Removes what is here of the session, and tells whoever waits for that.
-    fn remove(self, note: Option<String>) {
+    async fn remove(self, note: Option<String>) {
         let Self {
             daemon,
             socket,
@@ -97,8 +116,13 @@ impl Running {
         detached::log(note.as_deref().unwrap_or("ended"));
         for task in tasks {
             task.abort();
+            // With it its `ssh` is killed, which would wait for a server that does not answer otherwise.
+            drop(timeout(PARTING, task).await);
         }
         drop(socket);
+        if let Some(account) = &daemon.account {
+            account.end();
+        }
         let directory = daemon.places.session(&daemon.name);
         let removed = fs::remove_dir_all(&directory);
         drop(lock);

@@ -25,10 +25,13 @@ pub(super) struct Attached {
 }
 
 impl Daemon {
-    /// Starts a program, once the directory that it is to start in is mounted.
+    /// Starts a program, once the directory that it is to start in is mounted and the account that it is to have is there.
     pub(super) async fn run_program(&self, run: Run) -> Result<Attached, Failure> {
         if let Directory::Mount(root, _) = run.directory {
             self.directories.mounted(root).await?;
+        }
+        if let Some(account) = &self.account {
+            account.is_there().await?;
         }
         let Run {
             what,

@@ -142,6 +142,14 @@ impl Pair {
         self.here(&words).success();
     }
 
+    /// The same; it has begun when it has made the file `begun` in the project.
+    pub(crate) fn begin_main(&self, session: &str, script: &str, begun: &str) {
+        let script = format!("echo; {script}");
+        self.start_main(session, &script);
+        let begun = format!("/root/project/{begun}");
+        wait_until("the program", LIMIT, || self.laptop.exists(&begun));
+    }
+
     /// Nothing of any session is left, neither here nor there, but directories that all sessions have in common.
     pub(crate) fn assert_clean(&self) {
         wait_until("the end of all processes", LIMIT, || {

@@ -139,7 +139,7 @@ impl Programs {
     pub async fn list(&self) -> Result<Vec<Report>, Failure> {
         match self.ask(Request::Programs).await? {
             Reply::Programs(reports) => Ok(reports),
-            Reply::Done | Reply::Mounted(_) => Err(failure(
+            Reply::Done | Reply::Mounted(_) | Reply::Offered | Reply::SignedIn => Err(failure(
                 "the agent on the server answers what it was not asked",
                 "",
             )),

@@ -24,10 +24,12 @@ mod telling;
 mod typed;
 mod viewing;
 
+use super::account::AccountEnvironment;
 use crate::failure;
 use command::command;
 use running::{Running, Started};
 use sizes::Wish;
+pub use surroundings::GIT_SETTINGS;
 use surroundings::Surroundings;
 use telling::Telling;
 use viewing::Viewing;
@@ -86,17 +88,18 @@ impl Programs {
     }
 
     /// Starts one. Blocks for the time of a fork, and until its directory is found. `mount` tells where a directory is
-    /// mounted, if it is. Inside of a tokio runtime, and not while another is started.
+    /// mounted, if it is; `account` is what the session brings along. Inside of a tokio runtime, and not while another is started.
     pub(super) fn start(
         &self,
         start: Start,
+        account: Option<AccountEnvironment>,
         mount: impl FnOnce(Root) -> Option<PathBuf>,
     ) -> Result<(), Failure> {
         self.state().admit(&start)?;
         let surroundings = &self.shared.surroundings;
         let started = Started {
             command: command(&start.what, &surroundings.shell)?,
-            environment: surroundings.environment(&start.environment)?,
+            environment: surroundings.environment(account, &start.environment)?,
             directory: self.directory(start.directory, mount)?,
         };
         let viewer = start.viewer;

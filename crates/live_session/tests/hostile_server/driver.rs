@@ -219,10 +219,20 @@ impl Server {
         let message = ToServer::decode(bytes).unwrap();
         assert!(!is_secret, "{message:?}");
         let mut told: Vec<&Attributes> = Vec::new();
+        let directories = match &message {
+            ToServer::File(_, Ok(reply)) => reply.clone().split().1,
+            _ => Vec::new(),
+        };
+        told.extend(&directories);
         match &message {
             ToServer::File(
                 _,
-                Ok(Reply::Attributes(attributes) | Reply::Opened { attributes, .. }),
+                Ok(
+                    Reply::Attributes(attributes)
+                    | Reply::Opened { attributes, .. }
+                    | Reply::Made { attributes, .. }
+                    | Reply::Created { attributes, .. },
+                ),
             ) => {
                 told.push(attributes);
             }
@@ -282,7 +292,8 @@ impl Server {
                 continue;
             };
             if number >> 32 == self.number >> 32 {
-                outcomes.insert(number, outcome);
+                // What is told of directories is looked at as everything is.
+                outcomes.insert(number, outcome.map(|reply| reply.split().0));
             }
         }
         let outcomes = numbers.iter().map(|number| outcomes.remove(number));

@@ -21,15 +21,15 @@ use crate::outside::Outside;
 use crate::requests::{READ, place};
 
 /// Tells this test that it is to be the laptop, and in which directory.
-const IS_LAPTOP: &str = "HOSTILE_SERVER_LAPTOP";
+pub(crate) const IS_LAPTOP: &str = "HOSTILE_SERVER_LAPTOP";
 /// What the process takes at its peak: 64 requests of 2 MiB, as many answers of 1 MiB, what was sent and not confirmed in each
 /// lane, the inbox, and as much again for what is copied and what the allocator leaves unused.
-const MOST_MEMORY: u64 = 400 << 20;
+pub(crate) const MOST_MEMORY: u64 = 400 << 20;
 /// How much is sent while nothing is read.
 const FLOOD: usize = 1 << 30;
 
 /// A process that runs a laptop's end; killed at the end.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -39,7 +39,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(test: &str, home: &Path) -> Self {
+    pub(crate) fn start(test: &str, home: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
         command.env_clear().env(IS_LAPTOP, home).env("TMPDIR", home);
@@ -48,7 +48,7 @@ impl Process {
     }
 
     /// The largest resident memory that it has had, in bytes (`proc_pid_status(5)`).
-    fn peak(&self) -> u64 {
+    pub(crate) fn peak(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
         let line = status
             .lines()

@@ -66,6 +66,7 @@ pub(crate) fn describe(request: &Request) -> (usize, bool) {
         Request::SetLock(..) => (27, false),
         Request::ReadTree(_) => (28, false),
         Request::ReadFiles(_) => (29, false),
+        Request::WriteAndSet { .. } => (30, true),
     }
 }
 /// Nothing was done, and nothing told.
@@ -90,7 +91,7 @@ pub(crate) fn makes_device(request: &Request) -> bool {
 }
 
 /// How many there are.
-const KINDS: usize = 30;
+const KINDS: usize = 31;
 
 /// Every request on a file by its name and by its handle, with `inside` as the other name where there are two. Closing is the
 /// last.
@@ -246,6 +247,15 @@ fn by_handle(handle: Handle) -> Vec<Request> {
             handle,
             offset,
             bytes: "x".into(),
+        },
+        Request::WriteAndSet {
+            handle,
+            offset,
+            bytes: "x".into(),
+            new: NewAttributes {
+                permissions: Some(0o4777),
+                ..NewAttributes::default()
+            },
         },
         Request::Sync {
             handle,

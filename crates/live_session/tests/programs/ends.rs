@@ -103,6 +103,7 @@ pub(crate) fn start_agent(cable: &Cable, home: &Path) -> Server {
     let options = AgentOptions {
         main: home.join("main"),
         mounts: home.join("mounts"),
+        account: Vec::new(),
         patience: LIMIT,
         environment: environment(home),
     };

@@ -192,7 +192,7 @@ struct Inner {
     taken: u64,
     /// Nothing more comes.
     is_over: bool,
-    /// More has come than may.
+    /// More has come than may, altogether or at once.
     is_overrun: bool,
 }
 
@@ -217,7 +217,8 @@ impl View {
             return true;
         }
         inner.is_over = matches!(output, Output::Ended { .. });
-        if inner.bytes + output.memory() + OVERHEAD <= MOST_WAITING {
+        let is_piece = output.memory() <= LARGEST_PIECE;
+        if is_piece && inner.bytes + output.memory() + OVERHEAD <= MOST_WAITING {
             inner.push(output);
         } else {
             inner.is_over = true;

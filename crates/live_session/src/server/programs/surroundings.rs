@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use live::Bytes;
 use live::control::Failure;
 
+use super::super::account::AccountEnvironment;
 use crate::failure;
 
 /// Of the connection that started the agent, which programs outlive; and where the agent was.
@@ -15,8 +16,9 @@ const LEFT_OUT: [&str; 5] = ["SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "PWD", "
 /// The beginning of what is for the agent.
 const OUR_OWN: &[u8] = b"CLAUDE_SHARE_";
 const TERMINAL_TYPE: &str = "xterm-256color";
-/// For git in a mount: its index, made on the laptop, has other owners and times of change than what the mount shows.
-const GIT_SETTINGS: [(&str, &str); 2] =
+/// For git in a mount, name and value: its index, made on the laptop, has other owners and times of change than what the
+/// mount shows.
+pub const GIT_SETTINGS: [(&str, &str); 2] =
     [("core.checkStat", "minimal"), ("core.trustctime", "false")];
 const GIT_COUNT: &str = "GIT_CONFIG_COUNT";
 
@@ -65,12 +67,16 @@ impl Surroundings {
         }
     }
 
-    /// The environment of a program that is started with `added`.
+    /// The environment of a program that is started as `account` with `added`.
     pub(super) fn environment(
         &self,
+        account: Option<AccountEnvironment>,
         added: &[(Bytes, Bytes)],
     ) -> Result<Vec<(OsString, OsString)>, Failure> {
         let mut environment = self.environment.clone();
+        if let Some(account) = account {
+            account.add_to(&mut environment);
+        }
         for (name, value) in added {
             let is_none = name.is_empty() || name.contains(&b'=');
             if is_none || name.contains(&0) || value.contains(&0) {
@@ -142,7 +148,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()))
             .collect();
-        let environment = surroundings.environment(&added).unwrap();
+        let environment = surroundings.environment(None, &added).unwrap();
         let text = |text: OsString| text.into_string().unwrap();
         environment
             .into_iter()
@@ -208,6 +214,32 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_the_login_here_wins_over_an_account_that_is_brought_along() {
+        let agent = [
+            ("ANTHROPIC_AUTH_TOKEN", "theirs"),
+            ("CLAUDE_CODE_USE_BEDROCK", "1"),
+            ("ANTHROPIC_BASE_URL", "kept"),
+            ("EDITOR", "vi"),
+        ];
+        let surroundings = surroundings(&agent, 1000);
+        let account = [("ANTHROPIC_API_KEY", "ours"), ("EDITOR", "ed")];
+        let account = AccountEnvironment::of(&account);
+        let added = [("EDITOR".into(), "emacs".into())];
+        let environment = surroundings.environment(Some(account), &added).unwrap();
+        let of = |wanted: &str| {
+            let mut found = environment.iter().filter(|(name, _)| name == wanted);
+            found.next().map(|(_, value)| value.to_str().unwrap())
+        };
+        assert_eq!(of("ANTHROPIC_API_KEY"), Some("ours"));
+        assert_eq!(of("ANTHROPIC_AUTH_TOKEN"), None);
+        assert_eq!(of("CLAUDE_CODE_USE_BEDROCK"), None);
+        assert_eq!(of("ANTHROPIC_BASE_URL"), Some("kept"));
+        assert_eq!(of("EDITOR"), Some("emacs"), "the laptop's word is the last");
+        let without = surroundings.environment(None, &[]).unwrap();
+        assert!(without.contains(&("ANTHROPIC_AUTH_TOKEN".into(), "theirs".into())));
+    }
+
+    #[test]
     fn settings_of_git_are_appended() {
         let surroundings =
             surroundings(&[("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "a.b")], 0);
@@ -226,7 +258,7 @@ mod tests {
         let surroundings = surroundings(&[], 0);
         for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "x\0")] {
             surroundings
-                .environment(&[(name.into(), value.into())])
+                .environment(None, &[(name.into(), value.into())])
                 .unwrap_err();
         }
     }
