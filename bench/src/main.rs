@@ -7,7 +7,9 @@
 )]
 
 mod dashboard;
+mod live;
 mod machine;
+mod mount;
 mod scene;
 mod server;
 mod timing;
@@ -25,13 +27,15 @@ const SLOW_ROUNDS: usize = 21;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 8] = [
         ("launch", launch),
         ("list", list),
         ("memory", memory),
         ("size", size),
         ("server", server::server),
         ("dashboard", dashboard::dashboard),
+        ("live", live::live),
+        ("mount", mount::mount),
     ];
     println!("{}", Machine::read());
     for (name, measure) in parts {

@@ -10,6 +10,9 @@ use crate::{LaunchError, Shell};
 /// Tells programs inside a session which account it runs with.
 pub const ACCOUNT_VARIABLE: &str = "CLAUDE_ACCOUNTS_ACCOUNT";
 
+/// Names the directory of a view to the client: it has its `.credentials.json` there, and everything else elsewhere.
+pub const SECURE_STORAGE_VARIABLE: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
+
 /// Variables that beat the account's credential, join it, or send the session to another provider.
 ///
 /// The first group and the provider switches were measured on Claude Code 2.1.330 by its own
@@ -22,7 +25,7 @@ pub const RIVAL_VARIABLES: &[&str] = &[
     "CLAUDE_CODE_OAUTH_TOKEN",
     "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",
     "CLAUDE_CODE_OAUTH_SCOPES",
-    "CLAUDE_SECURESTORAGE_CONFIG_DIR",
+    SECURE_STORAGE_VARIABLE,
     "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
     "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
     // Provider switches, and the credentials of those providers.
@@ -73,9 +76,7 @@ impl Injection {
         match self {
             Self::ApiKey(key) => Some(("ANTHROPIC_API_KEY", Carried::Secret(key))),
             Self::Token(token) => Some(("CLAUDE_CODE_OAUTH_TOKEN", Carried::Secret(token))),
-            Self::SecureStorage(path) => {
-                Some(("CLAUDE_SECURESTORAGE_CONFIG_DIR", Carried::Path(path)))
-            }
+            Self::SecureStorage(path) => Some((SECURE_STORAGE_VARIABLE, Carried::Path(path))),
             Self::ConfigDirectory(path) => Some(("CLAUDE_CONFIG_DIR", Carried::Path(path))),
             Self::Nothing => None,
         }

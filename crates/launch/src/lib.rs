@@ -28,8 +28,8 @@ pub use block::{BlockError, add_block, made_for_block, remove_block};
 pub use client::{ClientIdentity, find_client};
 pub use config_links::{CarriedBack, carry_back, link_config};
 pub use environment::{
-    ACCOUNT_VARIABLE, Injection, RIVAL_VARIABLES, check_variable, export_lines, rivals_present,
-    session_environment,
+    ACCOUNT_VARIABLE, Injection, RIVAL_VARIABLES, SECURE_STORAGE_VARIABLE, check_variable,
+    export_lines, rivals_present, session_environment,
 };
 pub use error::LaunchError;
 pub use exec::replace_process;

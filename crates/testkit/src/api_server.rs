@@ -1,4 +1,7 @@
-//! A stand-in for the Messages API: says "pong" to everything, well enough for the real client without a terminal.
+//! A stand-in for the Messages API: says "pong" to everything, well enough for the real client without a terminal; first it
+//! has the client use its tools, if it is told which.
+
+mod message;
 
 use crate::http::{Answer, Request, Response, Server};
 use serde_json::{Value, json};
@@ -49,6 +52,16 @@ struct Shared {
     requests: Mutex<Vec<ApiRequest>>,
     arrived: Condvar,
     check: Mutex<Option<AccessCheck>>,
+    uses: Mutex<Vec<ToolUse>>,
+}
+
+/// What a client is to do with one of its tools.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolUse {
+    /// `Read`, `Edit`, `Bash`, …
+    pub tool: String,
+    /// As the tool's schema has it.
+    pub input: Value,
 }
 
 /// The running server.
@@ -76,6 +89,12 @@ impl ApiServer {
     /// From now on answers 401 to bearer tokens that `check` does not know. API keys are not checked.
     pub fn accept_only(&self, check: AccessCheck) {
         *self.shared.check.lock().unwrap() = Some(check);
+    }
+
+    /// From now on every conversation in which tools are offered uses these, one after the other, before it is answered with
+    /// [`REPLY`].
+    pub fn have_used(&self, uses: Vec<ToolUse>) {
+        *self.shared.uses.lock().unwrap() = uses;
     }
 
     /// Every request since the start, in the order answered.
@@ -136,11 +155,27 @@ impl Shared {
             body: request.body.clone(),
             status: 0,
         };
-        let response = self.refusal(&recorded).unwrap_or_else(|| answer(&recorded));
+        let response = self
+            .refusal(&recorded)
+            .unwrap_or_else(|| self.answer(&recorded));
         recorded.status = response.status;
         self.lock().push(recorded);
         self.arrived.notify_all();
         response
+    }
+
+    fn answer(&self, request: &ApiRequest) -> Response {
+        match (request.method.as_str(), path_of(&request.path)) {
+            ("POST", "/v1/messages") => message::answer(&request.body, &self.uses.lock().unwrap()),
+            ("POST", "/v1/messages/count_tokens") => {
+                Response::json(200, &json!({"input_tokens": 1}))
+            }
+            ("GET" | "HEAD", "/") => Response::json(200, &json!({})),
+            _ => {
+                let error = json!({"type": "not_found_error", "message": "Not found"});
+                Response::json(404, &json!({"type": "error", "error": error}))
+            }
+        }
     }
 
     fn refusal(&self, request: &ApiRequest) -> Option<Response> {
@@ -166,54 +201,4 @@ impl Shared {
 
 fn path_of(path: &str) -> &str {
     path.split('?').next().unwrap_or_default()
-}
-
-fn answer(request: &ApiRequest) -> Response {
-    match (request.method.as_str(), path_of(&request.path)) {
-        ("POST", "/v1/messages") => message(&request.body),
-        ("POST", "/v1/messages/count_tokens") => Response::json(200, &json!({"input_tokens": 1})),
-        ("GET" | "HEAD", "/") => Response::json(200, &json!({})),
-        _ => {
-            let error = json!({"type": "not_found_error", "message": "Not found"});
-            Response::json(404, &json!({"type": "error", "error": error}))
-        }
-    }
-}
-
-fn message(body: &[u8]) -> Response {
-    let Ok(asked) = serde_json::from_slice::<Value>(body) else {
-        let error = json!({"type": "invalid_request_error", "message": "The request body is not valid JSON"});
-        return Response::json(400, &json!({"type": "error", "error": error}));
-    };
-    let mut message = json!({
-        "id": "msg_01StandIn",
-        "type": "message",
-        "role": "assistant",
-        "model": asked["model"],
-        "content": [{"type": "text", "text": REPLY}],
-        "stop_reason": "end_turn",
-        "stop_sequence": null,
-        "usage": {"input_tokens": 1, "output_tokens": 1},
-    });
-    if asked["stream"] != true {
-        return Response::json(200, &message);
-    }
-    message["content"] = json!([]);
-    message["stop_reason"] = Value::Null;
-    Response::text(200, "text/event-stream", events(&message))
-}
-
-fn events(message: &Value) -> String {
-    let delta = json!({"stop_reason": "end_turn", "stop_sequence": null});
-    [
-        json!({"type": "message_start", "message": message}),
-        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": REPLY}}),
-        json!({"type": "content_block_stop", "index": 0}),
-        json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 1}}),
-        json!({"type": "message_stop"}),
-    ]
-    .iter()
-    .map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default()))
-    .collect()
 }

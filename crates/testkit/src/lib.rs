@@ -13,6 +13,7 @@
 )]
 
 pub mod api_server;
+pub mod delaying_relay;
 pub mod documents;
 pub mod home;
 pub mod host;
@@ -30,6 +31,7 @@ mod token_exchange;
 pub mod token_server;
 
 pub use api_server::ApiServer;
+pub use delaying_relay::DelayingRelay;
 pub use home::{ClientCall, Ran, TestHome};
 pub use host::{Host, host_or_skip};
 pub use namespace::{

@@ -147,7 +147,7 @@ fn write_beside(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> io::Result<
 
 /// Removes what killed writers of `path` left beside it. The caller sees to it that nobody is
 /// writing there now. What cannot be removed stays.
-pub(crate) fn remove_leftovers(path: &Path) {
+pub fn remove_leftovers(path: &Path) {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return;
     };

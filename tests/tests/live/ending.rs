@@ -46,6 +46,35 @@ fn a_killed_daemon_is_cleaned_up_after() {
 }
 
 #[test]
+fn a_daemon_that_does_not_answer_is_told_and_killed_where_that_is_wanted() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    let before = machines.traces();
+    let session = machines.live("sleep 1000");
+    let daemon = machines.session()["daemon"].to_string();
+    drop(
+        machines
+            .on_laptop(&format!("kill -STOP {daemon}"))
+            .success(),
+    );
+    let told = machines.cs(&["stop"]).code(10);
+    assert!(
+        told.stderr.contains(&format!("does not answer: {daemon}"))
+            && told.stderr.contains("cs stop --force"),
+        "{told:?}"
+    );
+    let listed = machines.cs(&["list-sessions"]).success().stdout;
+    assert!(listed.contains("does not answer"), "{listed}");
+    let forced = machines.cs(&["stop", "--force", &session]).success();
+    assert_eq!(
+        (forced.stdout, forced.stderr.as_str()),
+        (format!("[claude-share] stopped {session}\n"), "")
+    );
+    machines.wait_until_only(&before);
+}
+
+#[test]
 fn a_killed_agent_takes_its_programs_and_no_more() {
     let Some(machines) = Machines::or_skip() else {
         return;

@@ -2,23 +2,31 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use end_to_end::{LIMIT, is_installed};
 use serde_json::{Value, json};
-use testkit::{Host, Ran, Terminal, wait_until};
+use testkit::{DelayingRelay, Host, Ran, Terminal, wait_until};
 
 /// What the server is called on the laptop.
 pub(crate) const SERVER: &str = "dev@server";
 /// The developer's project on the laptop.
 pub(crate) const PROJECT: &str = "/home/dev/project";
-const USER: &str = "dev";
+pub(crate) const USER: &str = "dev";
+/// Where the laptop finds what stands for a server far away.
+const RELAY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Both, joined by a cable.
 pub(crate) struct Machines {
     pub(crate) laptop: Host,
     pub(crate) server: Host,
+    /// Of the server, on the cable.
+    address: Ipv4Addr,
+    /// What the laptop connects to in place of the server, where the way is long.
+    relay: Option<DelayingRelay>,
 }
 
 impl Machines {
@@ -26,6 +34,33 @@ impl Machines {
     /// there can be none.
     #[must_use]
     pub(crate) fn or_skip() -> Option<Machines> {
+        Machines::far_apart_or_skip(Duration::ZERO)
+    }
+
+    /// The same with so long a round trip between them, beside what the cable takes.
+    #[must_use]
+    pub(crate) fn far_apart_or_skip(round_trip: Duration) -> Option<Machines> {
+        let mut machines = Machines::bare_or_skip()?;
+        let (laptop, server) = (&machines.laptop, &machines.server);
+        for host in [laptop, server] {
+            host.install_program("claude-share", "/usr/local/bin/claude-share");
+        }
+        laptop.install_program("cs", "/usr/local/bin/cs");
+        let port = server.start_sshd();
+        if !round_trip.is_zero() {
+            let to = (machines.address, port).into();
+            let relay = DelayingRelay::start(laptop, (RELAY, port).into(), to, round_trip);
+            machines.relay = Some(relay);
+            machines.call_server(RELAY);
+        }
+        machines.let_in();
+        machines.write_profile();
+        Some(machines)
+    }
+
+    /// With nothing of ours on either, no sshd that runs, and no key: only Claude Code is on the server.
+    #[must_use]
+    pub(crate) fn bare_or_skip() -> Option<Machines> {
         if let Err(reason) = Host::available() {
             testkit::skip(reason);
             return None;
@@ -47,19 +82,24 @@ impl Machines {
         let (laptop, server) = (Host::named("laptop"), Host::named("server"));
         for host in [&laptop, &server] {
             host.add_user(USER);
-            host.install_program("claude-share", "/usr/local/bin/claude-share");
         }
-        laptop.install_program("cs", "/usr/local/bin/cs");
         server.install_program("stand-in-claude", "/usr/local/bin/claude");
         let (_, address) = Host::join(&laptop, &server);
-        let hosts = format!("127.0.0.1 localhost\n{address} server\n");
-        laptop.write("/etc/hosts", hosts, 0o644);
-        server.start_sshd();
-        let machines = Machines { laptop, server };
-        machines.let_in();
-        machines.write_profile();
+        let machines = Machines {
+            laptop,
+            server,
+            address,
+            relay: None,
+        };
+        machines.call_server(address);
         drop(machines.on_laptop("mkdir project data").success());
         machines
+    }
+
+    /// What the laptop calls the server leads there.
+    fn call_server(&self, address: Ipv4Addr) {
+        let hosts = format!("127.0.0.1 localhost\n{address} server\n");
+        self.laptop.write("/etc/hosts", hosts, 0o644);
     }
 
     /// A key of the user's, which the server knows, and the server's, which the laptop knows.
@@ -120,19 +160,33 @@ impl Machines {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs one to its end.
     #[must_use = "check .success() or .code(n)"]
     #[track_caller]
     pub(crate) fn cs(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.cs_command(arguments))
     }
 
-    /// Starts it on a terminal of 30 rows and 100 columns.
+    /// Runs `claude-share client …` on the laptop to its end.
+    #[must_use = "check .success() or .code(n)"]
+    #[track_caller]
+    pub(crate) fn client(&self, arguments: &[&str]) -> Ran {
+        let words = [&["claude-share", "client"], arguments].concat();
+        self.laptop.run_quickly_as(USER, &words)
+    }
+
+    /// Starts `cs` in the project on a terminal of 30 rows and 100 columns.
     #[must_use]
     pub(crate) fn cs_terminal(&self, arguments: &[&str]) -> Terminal {
         let script = format!("cd {PROJECT} && stty rows 30 cols 100 && exec cs \"$@\"");
         let words = [&["-c", &script, "sh"], arguments].concat();
         self.laptop.terminal_as_user(USER, "sh", &words)
+    }
+
+    /// Starts a program as the user of the laptop, in his home, on a terminal.
+    #[must_use]
+    pub(crate) fn laptop_terminal(&self, program: &str, arguments: &[&str]) -> Terminal {
+        self.laptop.terminal_as_user(USER, program, arguments)
     }
 
     /// Starts a session that has a shell command instead of Claude Code, without looking at it; its name.
@@ -157,6 +211,32 @@ impl Machines {
         let all = session["directories"].as_array().unwrap();
         let main = all.iter().find(|directory| directory["kind"] == "main");
         main.unwrap()["remote"].as_str().unwrap().to_owned()
+    }
+
+    /// Nothing comes or goes between the two any more, and neither is told.
+    pub(crate) fn cut(&self) {
+        self.server.unplug(self.address);
+    }
+
+    /// As before [`Machines::cut`].
+    pub(crate) fn mend(&self) {
+        self.server.plug_in(self.address);
+    }
+
+    /// Agents are told `options` too when they are started: bounds that a test need not wait for.
+    #[track_caller]
+    pub(crate) fn have_agents_told(&self, options: &str) {
+        let script = format!(
+            "#!/bin/sh
+case \"$1 $2\" in 'agent connect') set -- \"$@\" {options} ;; esac
+exec /usr/local/bin/claude-share \"$@\"
+"
+        );
+        self.server
+            .write("/usr/local/bin/claude-share-told", script, 0o755);
+        let edit =
+            "sed -i 's,bin/claude-share\",bin/claude-share-told\",' .claude-share/client.json";
+        drop(self.on_laptop(edit).success());
     }
 
     /// Waits until the connection of the one session is up.
@@ -190,22 +270,44 @@ impl Machines {
     /// Waits until nothing is left of what came after `before`.
     #[track_caller]
     pub(crate) fn wait_until_only(&self, before: &Traces) {
-        let deadline = std::time::Instant::now() + LIMIT;
-        loop {
+        wait_until_none("left on laptop and server", || {
             let now = self.traces();
-            let left = [
-                now.laptop.beyond(&before.laptop),
-                now.server.beyond(&before.server),
-            ];
-            if left.iter().all(Vec::is_empty) {
-                return;
-            }
-            assert!(
-                std::time::Instant::now() < deadline,
-                "left on laptop and server: {left:#?}"
-            );
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            let mut left = now.laptop.beyond(&before.laptop);
+            left.extend(now.server.beyond(&before.server));
+            left
+        });
+    }
+
+    /// The same as [`Machines::wait_until_only`], but that there may be `more` in the home of the laptop's user.
+    #[track_caller]
+    pub(crate) fn wait_until_only_and(&self, before: &Traces, more: &[&str]) {
+        let more = more.iter().map(|path| format!("file /home/{USER}/{path}"));
+        let laptop = before.laptop.0.iter().cloned().chain(more).collect();
+        self.wait_until_only(&Traces {
+            laptop: Trace(laptop),
+            server: Trace(before.server.0.clone()),
+        });
+    }
+
+    /// [`Machines::wait_until_only`] of the laptop alone.
+    #[track_caller]
+    pub(crate) fn wait_until_only_on_laptop(&self, before: &Traces) {
+        wait_until_none("left on the laptop", || {
+            Trace::of(&self.laptop).beyond(&before.laptop)
+        });
+    }
+}
+
+#[track_caller]
+fn wait_until_none(what: &str, find: impl Fn() -> Vec<String>) {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let left = find();
+        if left.is_empty() {
+            return;
         }
+        assert!(Instant::now() < deadline, "{what}: {left:#?}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

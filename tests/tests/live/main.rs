@@ -2,9 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod account;
+mod cuts;
+mod delays;
 mod directories;
 mod ending;
+mod lost;
 mod machines;
+mod many;
 mod programs;
+mod real_client;
 mod refused;
+mod sshfs;
 mod terminals;
+mod tunnel;
+mod whole_story;
+mod work;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use end_to_end::LIMIT;
 use rustix::process::Signal;
-use testkit::{Process, Ran};
+use testkit::{Process, Ran, wait_until};
 
 use crate::machines::Machines;
 
@@ -81,6 +81,32 @@ fn signals_reach_the_program() {
         assert_eq!(process.wait_for_line(1, LIMIT), format!("got {name}"));
         assert_eq!(process.wait(LIMIT).code(), Some(5));
     }
+}
+
+/// Who is refused tries again after minutes, not to be shut out.
+#[test]
+fn who_waits_for_the_server_has_it_tried_at_once() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    drop(
+        machines
+            .on_server("cd .ssh && mv authorized_keys kept")
+            .success(),
+    );
+    machines.kill_on_laptop("ssh");
+    wait_until("a long wait", LIMIT, || {
+        let retry_in = &machines.session()["link"]["retry_in_ms"];
+        retry_in.as_u64().is_some_and(|retry_in| retry_in > 100_000)
+    });
+    drop(
+        machines
+            .on_server("cd .ssh && mv kept authorized_keys")
+            .success(),
+    );
+    let ran = machines.cs(&["run", "uname", "-n"]).success();
+    assert_eq!(ran.stdout, "server\n");
 }
 
 #[test]

@@ -247,7 +247,8 @@ impl Host {
                 self.unmount(&mount);
             }
         }
-        let script = "for place in /run:0755 /tmp:1777; do
+        // Last /run: `mount` leaves something in it.
+        let script = "for place in /tmp:1777 /run:0755; do
             umount --lazy ${place%:*} && mount -t tmpfs -o nosuid,size=512m,mode=${place#*:} tmpfs ${place%:*} || exit
         done
         mkdir -m 1777 /run/lock && ip link set lo up";

@@ -41,7 +41,7 @@ impl Host {
     pub fn join(one: &Host, other: &Host) -> (Ipv4Addr, Ipv4Addr) {
         let number = CABLES.fetch_add(1, Ordering::Relaxed);
         assert!(number < 250, "no more addresses");
-        let name = format!("cable{number}");
+        let name = cable(number);
         let mut command = Command::new("ip");
         command
             .args([
@@ -63,4 +63,34 @@ impl Host {
         }
         (addresses[0], addresses[1])
     }
+
+    /// Takes the cable with this machine's `address` on it out: nothing comes or goes on it until [`Host::plug_in`], and
+    /// nobody is told. Connections stay as they are.
+    ///
+    /// # Panics
+    /// When there is no such cable.
+    #[track_caller]
+    pub fn unplug(&self, address: Ipv4Addr) {
+        self.set_cable(address, "down");
+    }
+
+    /// Puts it back.
+    ///
+    /// # Panics
+    /// When there is no such cable.
+    #[track_caller]
+    pub fn plug_in(&self, address: Ipv4Addr) {
+        self.set_cable(address, "up");
+    }
+
+    #[track_caller]
+    fn set_cable(&self, address: Ipv4Addr, state: &str) {
+        let name = cable(address.octets()[2]);
+        self.run(&["ip", "link", "set", &name, state]).success();
+    }
+}
+
+/// What a cable is called at both of its ends.
+fn cable(number: u8) -> String {
+    format!("cable{number}")
 }

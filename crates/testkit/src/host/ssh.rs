@@ -5,24 +5,39 @@ use std::process::Command;
 
 /// Where the server's own files are; gone with a restart, as the server is.
 const DIRECTORY: &str = "/run/testkit-sshd";
+/// By which the machine is known. It stays over a restart.
+const HOST_KEY: &str = "/etc/ssh/testkit_host_key";
 /// Nothing else listens in a new network.
 const PORT: u16 = 22;
 
 impl Host {
     /// Starts the real sshd on every address of the machine, with PAM and keys only, and gives its port. It ends with the
-    /// machine; its log is `/run/testkit-sshd/log`.
+    /// machine; its log is `/run/testkit-sshd/log`. It may be started again when it has ended.
     ///
     /// # Panics
     /// When it cannot.
     #[track_caller]
     pub fn start_sshd(&self) -> u16 {
-        self.make_directory(DIRECTORY, 0o700);
+        self.start_sshd_that("no")
+    }
+
+    /// The same, but that it takes passwords too, as most do that are set up anew.
+    ///
+    /// # Panics
+    /// When it cannot.
+    #[track_caller]
+    pub fn start_sshd_that_takes_passwords(&self) -> u16 {
+        self.start_sshd_that("yes")
+    }
+
+    #[track_caller]
+    fn start_sshd_that(&self, takes_passwords: &str) -> u16 {
         let configuration = format!(
             "Port {PORT}
-HostKey {DIRECTORY}/key
+HostKey {HOST_KEY}
 PidFile {DIRECTORY}/pid
 UsePAM yes
-PasswordAuthentication no
+PasswordAuthentication {takes_passwords}
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 PrintMotd no
@@ -30,13 +45,41 @@ AcceptEnv LANG LC_*
 Subsystem sftp internal-sftp
 "
         );
-        self.write(&format!("{DIRECTORY}/configuration"), configuration, 0o600);
         // It makes itself a daemon once it listens. /run/sshd is its own, as the service's file has it.
-        let script = "mkdir -p -m 0755 /run/sshd &&
-            ssh-keygen -q -t ed25519 -N '' -f \"$1/key\" &&
+        let script = "mkdir -p -m 0755 /run/sshd /etc/ssh && mkdir -p -m 0700 \"$1\" &&
+            cat > \"$1/configuration\" &&
+            { [ -e \"$2\" ] || ssh-keygen -q -t ed25519 -N '' -f \"$2\"; } &&
             exec /usr/sbin/sshd -f \"$1/configuration\" -E \"$1/log\"";
-        self.run(&["sh", "-c", script, "sh", DIRECTORY]).success();
+        let words = ["sh", "-c", script, "sh", DIRECTORY, HOST_KEY];
+        self.run_with_input(&words, configuration.as_bytes())
+            .success();
         PORT
+    }
+
+    /// Kills the sshd that listens. Connections that are there stay.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[track_caller]
+    pub fn kill_sshd(&self) {
+        let script = "kill -KILL \"$(cat \"$1/pid\")\"";
+        self.run(&["sh", "-c", script, "sh", DIRECTORY]).success();
+    }
+
+    /// Kills every process of sshd's that has a connection; the one that listens stays, and so does what was started
+    /// through the connections.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn kill_ssh_connections(&self) {
+        // Each sets its title: `sshd: USER [priv]`, `sshd-session: USER@notty`.
+        let script = "for each in /proc/[0-9]*; do
+                grep -aqE '^sshd(-session|-auth)?: [^/]' \"$each/cmdline\" 2>/dev/null || continue
+                kill -KILL \"${each#/proc/}\" && found=1
+            done
+            [ \"$found\" ]";
+        self.run(&["sh", "-c", script]).success();
     }
 
     /// Makes a key with which root of this machine may log in as `user` of `target`, and gives the path of its private half.

@@ -23,7 +23,7 @@ mod settings;
 
 use rustix::process::{Signal, getpid, kill_process};
 use settings::Settings;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
 
 /// The settings' name, beside the program.
@@ -34,6 +34,9 @@ pub const CALLS_NAME: &str = "claude.calls.jsonl";
 pub const TOKEN_URL_VARIABLE: &str = "CLAUDE_CODE_TOKEN_URL_FOR_STAND_IN";
 /// The version that the behaviour was measured on.
 pub const VERSION: &str = "2.1.330";
+
+/// What a typed line begins with whose rest it says back. It says nothing to others.
+pub const SAY: &str = "/say ";
 
 /// The whole program.
 #[must_use]
@@ -76,7 +79,12 @@ fn interactive() -> io::Result<ExitCode> {
     out.write_all(b"ready\n")?;
     out.flush()?;
     // A pseudo-terminal whose other side has gone reads as an error, which ends a client as well.
-    drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
+    for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if let Some(text) = line.strip_prefix(SAY) {
+            writeln!(out, "said {}", text.trim_end())?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,51 @@
+//! Live sessions between two disposable hosts, beside plain `ssh`, at round trips of 0, 20 and 80 ms.
+
+mod attach;
+mod changes;
+mod echo;
+mod ready;
+mod scene;
+
+use std::time::Duration;
+
+use scene::Scene;
+
+/// In milliseconds; what the network of the hosts themselves takes comes on top.
+const ROUND_TRIPS: [u64; 3] = [0, 20, 80];
+
+pub(crate) fn live() {
+    println!("\nlive sessions beside plain ssh (ms); a bar is what must hold at that round trip");
+    for round_trip in ROUND_TRIPS.map(Duration::from_millis) {
+        let scene = Scene::new(round_trip);
+        echo::echo(&scene);
+        attach::attach(&scene);
+        changes::changes(&scene);
+        ready::ready(&scene);
+    }
+}
+
+/// A line of the report: how long something took, and whether that is within the bar.
+fn print(scene: &Scene, label: &str, took: Duration, bar: Duration, beside: &str) {
+    let verdict = match took <= bar {
+        true => "holds",
+        false => "DOES NOT HOLD",
+    };
+    println!(
+        "  {:>3} ms  {label:<46} {:>9.2}   bar {:>8.2}   {:>5.2} of it   {verdict}{beside}",
+        scene.round_trip.as_millis(),
+        millis(took),
+        millis(bar),
+        millis(took) / millis(bar),
+    );
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// What `part` of the times are within.
+fn quantile(times: &[Duration], part: f64) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted[((sorted.len() - 1) as f64 * part).round() as usize]
+}

@@ -1,0 +1,156 @@
+//! The lines of the table.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::tree::Tree;
+
+/// What takes longer is ended.
+const LONGEST: Duration = Duration::from_secs(180);
+
+/// How long it took with ours, and with what is beside it; `None`: too long.
+pub(super) type Pair = (Option<Duration>, Option<Duration>);
+
+/// One kind of work.
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    /// It is done a second time in the same mount.
+    again: bool,
+    /// It is done in the mount of the line before.
+    pub(super) follows: bool,
+    /// In the mount, for `sh`.
+    command: &'static str,
+}
+
+const fn line(name: &'static str, again: bool, command: &'static str) -> Line {
+    Line {
+        name,
+        again,
+        follows: false,
+        command,
+    }
+}
+
+pub(super) const LINES: [Line; 10] = [
+    line("find -type f", true, "find . -type f | wc -l"),
+    line("ls -lR", true, "ls -lR . | wc -l"),
+    line(
+        "git status",
+        true,
+        "git --no-optional-locks status --porcelain | wc -l",
+    ),
+    line(
+        "git status, as in a session",
+        true,
+        "git -c core.checkStat=minimal -c core.trustctime=false --no-optional-locks status --porcelain | wc -l",
+    ),
+    line(
+        "grep -r",
+        true,
+        "grep -r 'is in no file' node_modules src | wc -l",
+    ),
+    line(
+        "write one file, stat 500",
+        true,
+        "date > written && xargs stat -c %s < $BESIDE/every13th | wc -l",
+    ),
+    line("read 100 MB", true, "cat large | wc -c"),
+    line(
+        "write 100 MB + fsync",
+        false,
+        "dd if=/dev/zero of=written bs=128k count=800 conv=fsync status=none",
+    ),
+    line(
+        "untar 1,000 small files",
+        false,
+        "mkdir NEW && tar -x -C NEW -f $BESIDE/small.tar",
+    ),
+    Line {
+        follows: true,
+        ..line("remove them", false, "rm -r NEW")
+    },
+];
+
+impl Line {
+    /// Each by itself, so that neither slows the other.
+    pub(super) fn measure(&self, tree: &Tree, native: &Path, sshfs: &Path) -> Vec<Pair> {
+        let ours = self.times(tree, native, "native");
+        let beside = self.times(tree, sshfs, "sshfs");
+        // What was ended is not whole.
+        if ours.iter().chain(&beside).all(Option::is_some) {
+            tree.check();
+        }
+        ours.into_iter().zip(beside).collect()
+    }
+
+    /// Medians of what was measured.
+    pub(super) fn print(&self, round_trip: Duration, rounds: &[Vec<Pair>]) {
+        let phases = ["cold", "warm"]
+            .into_iter()
+            .take(1 + usize::from(self.again));
+        for (number, phase) in phases.enumerate() {
+            let of_phase = |side: fn(&Pair) -> Option<Duration>| {
+                let times = rounds.iter().filter_map(|round| round.get(number));
+                median(times.map(side).collect())
+            };
+            let (ours, beside) = (of_phase(|pair| pair.0), of_phase(|pair| pair.1));
+            println!(
+                "  {:>3} ms  {:<30} {phase}   {}   beside {}   ratio {}",
+                round_trip.as_millis(),
+                self.name,
+                seconds(ours),
+                seconds(beside),
+                ratio(ours, beside),
+            );
+        }
+    }
+
+    fn times(&self, tree: &Tree, point: &Path, name: &str) -> Vec<Option<Duration>> {
+        let command = self.command.replace("NEW", &format!("new-{name}"));
+        let runs = 0..=usize::from(self.again);
+        runs.map(|_| run(tree, point, &command)).collect()
+    }
+}
+
+/// What took too long is last.
+fn median(mut times: Vec<Option<Duration>>) -> Option<Duration> {
+    times.sort_unstable_by_key(|took| took.unwrap_or(Duration::MAX));
+    times.get(times.len() / 2).copied().flatten()
+}
+
+/// How long it takes; `None`: too long.
+fn run(tree: &Tree, directory: &Path, command: &str) -> Option<Duration> {
+    let mut shell = Command::new("timeout");
+    shell
+        .args([&LONGEST.as_secs().to_string(), "sh", "-c", command])
+        .current_dir(directory)
+        .env("BESIDE", tree.beside(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let began = Instant::now();
+    let status = shell.status().unwrap();
+    let took = began.elapsed();
+    assert!(
+        status.success() || status.code() == Some(124),
+        "{command}: {status}"
+    );
+    status.success().then_some(took)
+}
+
+fn seconds(took: Option<Duration>) -> String {
+    match took {
+        Some(took) => format!("{:>8.3}", took.as_secs_f64()),
+        None => format!("  >{:>5}", LONGEST.as_secs()),
+    }
+}
+
+fn ratio(ours: Option<Duration>, beside: Option<Duration>) -> String {
+    let of = |took: Duration, other: Duration| took.as_secs_f64() / other.as_secs_f64();
+    match (ours, beside) {
+        (Some(ours), Some(beside)) => format!("{:>7.3}", of(ours, beside)),
+        (Some(ours), None) => format!("< {:.3}", of(ours, LONGEST)),
+        (None, Some(beside)) => format!("> {:.3}", of(LONGEST, beside)),
+        (None, None) => "unknown".to_owned(),
+    }
+}

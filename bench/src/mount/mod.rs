@@ -1,0 +1,78 @@
+//! The usual work in a mount of a live session, beside the same in `sshfs` with its caches tuned, over the same delay.
+//!
+//! Both ends of each run here. What is said between them takes half of a round trip each way, and is not limited otherwise;
+//! `ssh` itself, which both need, is left out. `sshfs` is `sshfs -o passive` with an `sftp-server`, its caches good for
+//! an hour: it shows no change of the laptop's for that long, so nobody could use it like that. It is an upper bound.
+
+mod line;
+mod sessions;
+mod tree;
+
+use std::time::Duration;
+
+use line::{LINES, Line, Pair};
+use sessions::{Native, Sshfs};
+use tree::Tree;
+
+/// In milliseconds, unless told otherwise by `--rtt=0,20,80`.
+const ROUND_TRIPS: [u64; 2] = [0, 20];
+
+pub(crate) fn mount() {
+    println!(
+        "\nmounts (s, cold and warm): the session's own beside sshfs, passive and tuned; a ratio above 1 is slower"
+    );
+    if !Sshfs::is_installed() {
+        return println!("  left out: needs root, /dev/fuse, sshfs and sftp-server");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let tree = Tree::make(directory.path());
+    println!(
+        "  {} files in git, {} directories",
+        tree.files, tree.directories
+    );
+    let wanted = option("--line=");
+    for round_trip in round_trips() {
+        // What takes no time by itself is soon something else's time.
+        let rounds = if round_trip.is_zero() { 5 } else { 1 };
+        for lines in LINES.chunk_by(|_, next| next.follows) {
+            let is_wanted = wanted
+                .as_ref()
+                .is_none_or(|wanted| lines[0].name.contains(wanted));
+            if is_wanted {
+                let measured: Vec<_> = (0..rounds)
+                    .map(|_| measure(&tree, lines, round_trip))
+                    .collect();
+                for (number, line) in lines.iter().enumerate() {
+                    let of_line: Vec<_> =
+                        measured.iter().map(|round| round[number].clone()).collect();
+                    line.print(round_trip, &of_line);
+                }
+            }
+        }
+    }
+}
+
+/// Lines that follow each other in the same mounts, which are new.
+fn measure(tree: &Tree, lines: &[Line], round_trip: Duration) -> Vec<Vec<Pair>> {
+    tree.clear();
+    let (native, sshfs) = (
+        Native::mount(tree, round_trip),
+        Sshfs::mount(tree, round_trip),
+    );
+    let measured = lines
+        .iter()
+        .map(|line| line.measure(tree, native.point(), sshfs.point()));
+    measured.collect()
+}
+
+fn option(name: &str) -> Option<String> {
+    let mut arguments = std::env::args();
+    arguments.find_map(|argument| argument.strip_prefix(name).map(str::to_owned))
+}
+
+fn round_trips() -> Vec<Duration> {
+    let wanted = option("--rtt=");
+    let wanted = wanted.map(|text| text.split(',').map(|part| part.parse().unwrap()).collect());
+    let wanted: Vec<u64> = wanted.unwrap_or_else(|| ROUND_TRIPS.to_vec());
+    wanted.into_iter().map(Duration::from_millis).collect()
+}

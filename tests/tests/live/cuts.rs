@@ -1,0 +1,124 @@
+//! The wire between laptop and server is cut: for a while, which costs nothing but time, and for good.
+
+use std::time::{Duration, Instant};
+
+use end_to_end::LIMIT;
+use testkit::{Process, wait_until};
+
+use crate::machines::{Machines, USER};
+use crate::work::Work;
+
+/// Beside the length of a cut: TCP and the daemon wait longer from one attempt to the next.
+const RETURN: Duration = Duration::from_secs(120);
+
+#[test]
+fn a_cut_of_a_second_costs_nothing_but_time() {
+    nothing_is_lost_by_a_cut_of(Duration::from_secs(1));
+}
+
+#[test]
+fn a_cut_of_a_minute_costs_nothing_but_time() {
+    nothing_is_lost_by_a_cut_of(Duration::from_secs(60));
+}
+
+fn nothing_is_lost_by_a_cut_of(length: Duration) {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    let before = machines.traces();
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    let work = Work::begin(&machines);
+    work.wait_until_it_goes_on(LIMIT);
+    machines.cut();
+    let began = Instant::now();
+    let mut standing = None;
+    wait_until("the end of the cut", length + RETURN, || {
+        // What was answered before the cut is behind everybody by then.
+        if standing.is_none() && began.elapsed() >= length / 2 {
+            standing = Some(work.written());
+        }
+        began.elapsed() >= length
+    });
+    assert_eq!(standing, Some(work.written()), "the wire is cut");
+    machines.mend();
+    work.wait_until_it_goes_on(RETURN);
+    work.assert_whole(&machines);
+    machines.wait_until_up();
+    let stopped = machines.cs(&["stop"]).success();
+    assert_eq!(stopped.stderr, "");
+    drop(machines.on_laptop("rm -r project/*").success());
+    machines.wait_until_only(&before);
+}
+
+#[test]
+fn a_session_can_be_stopped_while_the_wire_is_cut() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    machines.have_agents_told("--grace 5");
+    let before = machines.traces();
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    let waiting = machines.cs_terminal(&["run", "sh", "-c", "echo begun; exec sleep 1000"]);
+    waiting.wait_for("begun", LIMIT);
+    machines.cut();
+    let mut writer = write_until_it_fails(&machines);
+    let stopped = machines.cs(&["stop"]).success();
+    assert!(
+        stopped
+            .stdout
+            .starts_with("[claude-share] stopped project-"),
+        "{stopped:?}"
+    );
+    assert!(
+        stopped.stderr.contains("dev@server was not reached"),
+        "{stopped:?}"
+    );
+    drop(waiting);
+    machines.wait_until_only_on_laptop(&before);
+    // On the server it ends by itself, and nobody waits for a file for ever.
+    assert_ne!(writer.wait(LIMIT).code(), Some(0));
+    // The processes of sshd have nobody to tell that they are done.
+    machines.mend();
+    machines.server.kill_ssh_connections();
+    machines.wait_until_only(&before);
+}
+
+#[test]
+fn whoever_waits_for_a_file_is_told_in_the_end() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    machines.have_agents_told("--patience 2");
+    let before = machines.traces();
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    let mount = machines.main_mount();
+    machines.cut();
+    let mut writer = write_until_it_fails(&machines);
+    assert_eq!(writer.wait(LIMIT).code(), Some(5), "{:?}", writer.lines());
+    let told = writer.lines().join("\n");
+    assert!(told.contains("Input/output error"), "{told}");
+    // It is told to whoever comes then, too, and the session goes on when the wire is whole again.
+    let asked = machines.on_server(&format!("mkdir {mount}/new"));
+    assert!(asked.stderr.contains("Input/output error"), "{asked:?}");
+    machines.mend();
+    wait_until("the session", RETURN, || {
+        machines
+            .on_server(&format!("echo back > {mount}/back"))
+            .status
+            .success()
+    });
+    let here = machines.on_laptop("cat project/back").success();
+    assert_eq!(here.stdout, "back\n");
+    drop(machines.on_laptop("rm -r project/*").success());
+    assert_eq!(machines.cs(&["stop"]).success().stderr, "");
+    machines.wait_until_only(&before);
+}
+
+/// A program on the server that writes into the mount until it cannot, says why, and ends with 5.
+fn write_until_it_fails(machines: &Machines) -> Process {
+    let script = "while echo x > \"$1/waits\"; do :; done 2>&1; exit 5";
+    let mount = machines.main_mount();
+    let mut command = machines.server.command_as_user(USER, "sh");
+    command.args(["-c", script, "sh", &mount]);
+    Process::spawn_talking(command)
+}
