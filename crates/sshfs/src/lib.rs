@@ -8,7 +8,7 @@
 //!   `order`: which requests may be under way together.
 //! - `operations` says what each request asks the laptop; `listing` cuts directories into packets.
 //! - [`Server`] takes the requests in, many at a time, and gives the answers as they come.
-//! - [`mount`] starts sshfs with what it understands (`options`), and [`Mounted`] ends it.
+//! - [`mount()`] starts sshfs with what it understands (`options`), and [`Mounted`] ends it.
 
 mod attributes;
 mod handles;
