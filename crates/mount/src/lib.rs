@@ -7,7 +7,7 @@
 //!   for the kernel, and `events` for those who watch. They are pure.
 //! - `ahead` has what was read before anybody has asked for it. It is pure, too.
 //! - `filesystem` answers the kernel's requests, one module for each subject; `shared` is what these have in common, `table`
-//!   what is known, `outcomes` what answers have in them.
+//!   what is known, `outcomes` what answers have in them, `successor` what is done when the laptop was faster.
 //! - `pending` has every request that is not answered yet, so that none stays when the mount ends.
 //! - `invalidator` is the one thread that tells the kernel what to forget, `later` the one for what takes a while.
 //! - `events::replay` is the one thread that does in the mount what the laptop has done, so that the kernel tells those who
@@ -36,6 +36,7 @@ mod outcomes;
 mod pending;
 mod shared;
 mod stream;
+mod successor;
 mod table;
 mod writing;
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use live::files::{Access, Entry, ErrorNumber, Handle, Opening};
 
@@ -26,6 +27,9 @@ pub(crate) enum How {
     Directory,
 }
 
+/// How long after a file was opened here it may be opened on the laptop as what has taken its name there: about how long
+/// that may not have been told. Whoever opened it has found what would have been found a moment later.
+const MOMENT: Duration = Duration::from_secs(5);
 /// How many writes have to follow each other until nobody waits for each.
 const WRITES: u32 = 3;
 /// How many files are read ahead at once, each with some pieces of a megabyte.
@@ -53,6 +57,7 @@ pub(crate) struct Open {
     /// The file was empty when it was opened, and has been written from its beginning on since: whoever does that is
     /// making it.
     pub(crate) is_making: bool,
+    opened_at: Instant,
     /// Where the last write through it ended, and how many have followed each other.
     written: (u64, u32),
 }
@@ -91,6 +96,7 @@ impl Opened {
                 stream: Stream::default(),
                 write_error: None,
                 is_making: false,
+                opened_at: Instant::now(),
                 written: (0, 0),
             },
         );
@@ -123,6 +129,12 @@ impl Opened {
             .filter(|(_, open)| not_open(open))
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// A file to be read that was opened a moment ago, and is not open on the laptop.
+    pub(crate) fn just_opened(&self, node: NodeId) -> Option<OpenId> {
+        let mut open = self.open.iter().filter(|(_, open)| open.node == node);
+        open.find_map(|(id, open)| open.is_new().then_some(*id))
     }
 
     /// The laptop's number of a node that is open there; of one to write with if that is wanted.
@@ -199,6 +211,14 @@ impl Opened {
 }
 
 impl Open {
+    /// Whether it was opened a moment ago, to be read, and the laptop has not been asked for it yet.
+    pub(crate) fn is_new(&self) -> bool {
+        let is_unasked = matches!(self.on_laptop, OnLaptop::NotYet);
+        let is_read = |opening: Opening| opening.access == Access::Read && !opening.truncate;
+        let is_file = matches!(self.how, How::File(opening) if is_read(opening));
+        is_unasked && is_file && self.opened_at.elapsed() < MOMENT
+    }
+
     /// It is written there. Whether that goes on and on from where the one before has ended.
     pub(crate) fn writes_on(&mut self, range: &Range<u64>) -> bool {
         let (end, count) = self.written;

@@ -153,20 +153,25 @@ impl Shared {
         let make_again = make.clone();
         let make = move |table: &Table, guess| Ok(make(table.target(id, through, false, guess)?));
         self.ask_at(waiter, make, move |shared, asked, outcome| {
-            let open = match outcome {
-                Err(errors::NOT_FOUND | errors::STALE) => {
-                    shared.table().opened.handle_of(id, false)
-                }
-                _ => None,
+            let is_missing = matches!(outcome, Err(errors::NOT_FOUND | errors::STALE));
+            let (handle, new) = {
+                let table = shared.table();
+                let opened = is_missing.then_some(&table.opened);
+                let handle = opened.and_then(|opened| opened.handle_of(id, false));
+                (handle, opened.and_then(|opened| opened.just_opened(id)))
             };
-            match open {
-                Some(handle) => {
+            let ask = move |shared: &Arc<Self>, handle: Result<Handle, ErrorNumber>| match handle {
+                Ok(handle) => {
                     let request = make_again(Target::Handle(handle));
                     shared.ask(waiter, request, move |shared, outcome| {
                         then(shared, asked, outcome);
                     });
                 }
-                None => then(shared, asked, outcome),
+                Err(_) => then(shared, asked, outcome),
+            };
+            match (handle, new) {
+                (None, Some(new)) => shared.follow(waiter, new, ask),
+                (handle, _) => ask(shared, handle.ok_or(errors::STALE)),
             }
         });
     }
@@ -207,16 +212,30 @@ impl Shared {
                 shared.observed_unseen(node, attributes, asked);
             }
             let handle = opened.map(|(handle, _)| handle);
-            let waiting = shared.table().opened.get_mut(id).map(|open| {
-                let state = handle.map_or(OnLaptop::NotYet, OnLaptop::Open);
-                std::mem::replace(&mut open.on_laptop, state)
-            });
-            match waiting {
-                Some(OnLaptop::Asked(waiting)) => waiting.into_iter().for_each(|then| then(handle)),
-                // It was closed meanwhile, and whoever was to use it has gone with it.
-                _ => drop(handle.map(|handle| shared.close(handle))),
-            }
+            let waiting = shared.opened_on_laptop(id, handle);
+            let waiting = waiting.into_iter().flatten();
+            waiting.for_each(|then| then(handle));
         });
+    }
+
+    /// Takes down what has come of opening it; who waits for that, or `None` if it was closed meanwhile.
+    pub(crate) fn opened_on_laptop(
+        &self,
+        id: OpenId,
+        handle: Result<Handle, ErrorNumber>,
+    ) -> Option<Vec<ThenHandle>> {
+        let waiting = self.table().opened.get_mut(id).map(|open| {
+            let state = handle.map_or(OnLaptop::NotYet, OnLaptop::Open);
+            std::mem::replace(&mut open.on_laptop, state)
+        });
+        if let Some(OnLaptop::Asked(waiting)) = waiting {
+            return Some(waiting);
+        }
+        // Whoever was to use it has gone with it.
+        if let Ok(handle) = handle {
+            self.close(handle);
+        }
+        None
     }
 
     /// Does `then` when all that is open of the node is so on the laptop, or cannot be: its name is about to go.

@@ -210,7 +210,12 @@ impl Nodes {
         let Some(node) = self.nodes.get_mut(&id) else {
             return Observed::Stale;
         };
-        if node.last_change() > asked {
+        // What is open of it may be what has taken its name.
+        let is_other = id != ROOT
+            && node
+                .identity
+                .is_some_and(|identity| identity != attributes.identity);
+        if is_other || node.last_change() > asked {
             return Observed::Stale;
         }
         node.identity = Some(attributes.identity);
