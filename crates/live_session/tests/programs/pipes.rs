@@ -43,10 +43,12 @@ async fn streams_stay_apart_and_the_exit_status_comes_through() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signals_reach_the_group_and_death_by_one_is_told() {
     let (_cable, _home, _server, laptop) = both();
-    let trap = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 600; done";
+    // It is what the shell waits for that says so: else the signal might come before that is there.
+    let wait = r#"while :; do sh -c "echo ready; exec sleep 600"; done"#;
+    let trap = &format!("trap 'echo caught; exit 5' INT; {wait}");
     let (_, mut viewing) = laptop.on_pipes(script(trap)).await;
     hear_until(&mut viewing, "ready").await;
-    // The shell waits for `sleep`, which has to get it too.
+    // `sleep` has to get it too.
     bounded(viewing.input.send(Input::Signal(2))).await.unwrap();
     let heard = hear_all(&mut viewing).await;
     assert_eq!(
