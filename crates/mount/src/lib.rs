@@ -4,7 +4,7 @@
 //! attributes and contents until then. It knows no network, waits for no answer itself, and follows no link.
 //!
 //! - `nodes` is the table of what the kernel knows, `opened` that of what is open, `changes` says what a change means
-//!   for the kernel, and `events` for those who watch. They are pure.
+//!   for the kernel, and `events` for those who watch. They are pure, but that `opened` looks at the clock.
 //! - `ahead` has what was read before anybody has asked for it. It is pure, too.
 //! - `filesystem` answers the kernel's requests, one module for each subject; `shared` is what these have in common, `table`
 //!   what is known, `outcomes` what answers have in them, `successor` what is done when the laptop was faster.
