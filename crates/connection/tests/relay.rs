@@ -159,6 +159,19 @@ async fn one_that_is_listened_to_stays_and_a_dead_one_is_replaced() {
     drop(other);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn many_bind_in_one_directory_at_once() {
+    let (_temporary, path) = directory();
+    let mut binding = tokio::task::JoinSet::new();
+    for number in 0..400 {
+        let path = path.clone();
+        binding.spawn(async move { Socket::bind(&path, &format!("{NAME}-{number}")) });
+    }
+    for bound in binding.join_all().await {
+        drop(bound.unwrap());
+    }
+}
+
 #[tokio::test]
 async fn a_directory_that_others_could_use_is_refused() {
     let (temporary, path) = directory();

@@ -191,6 +191,15 @@ impl Session {
         self.is_running
     }
 
+    /// Whether its daemon runs now.
+    ///
+    /// # Errors
+    /// If that cannot be looked at.
+    pub fn runs_now(&self) -> io::Result<bool> {
+        let held = lock::holder(&self.places.session(&self.name).join(LOCK))?;
+        Ok(held.is_some())
+    }
+
     /// Where its daemon writes what happens.
     #[must_use]
     pub fn log(&self) -> PathBuf {

@@ -1,9 +1,10 @@
-use live_process::client::Session;
+use live_process::client::{Session, Sessions};
+use live_process::local::Status;
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::{sessions, summary};
-use crate::error::CliError;
+use crate::error::{CliError, Kind};
 use crate::table::Table;
 use crate::time;
 
@@ -16,29 +17,51 @@ pub(crate) struct ListSessionsArgs {
 }
 
 pub(crate) fn run(args: &ListSessionsArgs, context: &Context) -> Result<(), CliError> {
-    let all = sessions::sessions(context)?.list()?;
-    context.wait_for(async {
-        if args.json {
-            let mut rows = Vec::new();
-            for session in &all {
-                rows.push(row_json(session).await);
-            }
-            return context.output.json(&Value::Array(rows));
-        }
-        if all.is_empty() {
-            return context
-                .output
-                .note("no live session is running; start one in your project: cs live");
-        }
-        let mut table = Table::new(&["session", "server", "directory", "started", "connection"]);
-        for session in &all {
-            table.push(row(session).await);
-        }
-        context.output.text(&table.render(context.output.width()))
-    })
+    let all = context.wait_for(look(&sessions::sessions(context)?))?;
+    if args.json {
+        let rows = all.iter().map(|(session, state)| row_json(session, state));
+        return context.output.json(&Value::Array(rows.collect()));
+    }
+    if all.is_empty() {
+        return context
+            .output
+            .note("no live session is running; start one in your project: cs live");
+    }
+    let mut table = Table::new(&["session", "server", "directory", "started", "connection"]);
+    for (session, state) in &all {
+        table.push(row(session, state));
+    }
+    context.output.text(&table.render(context.output.width()))
 }
 
-async fn row(session: &Session) -> [String; 5] {
+/// How it is with a session.
+enum State {
+    Running(Box<Status>),
+    /// Its daemon was killed.
+    LeftBehind,
+    /// It does not say.
+    Unknown(CliError),
+}
+
+/// All sessions but those that end meanwhile.
+async fn look(sessions: &Sessions) -> Result<Vec<(Session, State)>, CliError> {
+    let mut all = Vec::new();
+    for session in sessions.list()? {
+        let state = match session.is_running() {
+            true => match sessions::status_of(&session).await {
+                Ok(status) => State::Running(Box::new(status)),
+                Err(error) if error.kind != Kind::NotFound => State::Unknown(error),
+                Err(_) if sessions.find(session.name()).is_err() => continue,
+                Err(_) => State::LeftBehind,
+            },
+            false => State::LeftBehind,
+        };
+        all.push((session, state));
+    }
+    Ok(all)
+}
+
+fn row(session: &Session, state: &State) -> [String; 5] {
     let record = session.record();
     let directory = record
         .directories
@@ -50,25 +73,21 @@ async fn row(session: &Session) -> [String; 5] {
         record.server.destination.clone(),
         directory,
         time::age(started_at, time::now()),
-        connection(session).await,
+        connection(state),
     ]
 }
 
-async fn connection(session: &Session) -> String {
-    if !session.is_running() {
-        return "left behind; clean up: cs stop".to_owned();
-    }
-    match sessions::status_of(session).await {
-        Ok(status) => summary::link(&status.link),
-        Err(error) => error.to_string(),
+fn connection(state: &State) -> String {
+    match state {
+        State::Running(status) => summary::link(&status.link),
+        State::LeftBehind => "left behind; clean up: cs stop".to_owned(),
+        State::Unknown(error) => error.to_string(),
     }
 }
 
-async fn row_json(session: &Session) -> Value {
-    if session.is_running()
-        && let Ok(status) = sessions::status_of(session).await
-    {
-        let mut row = summary::json(&status);
+fn row_json(session: &Session, state: &State) -> Value {
+    if let State::Running(status) = state {
+        let mut row = summary::json(status);
         row["running"] = true.into();
         return row;
     }
@@ -76,6 +95,6 @@ async fn row_json(session: &Session) -> Value {
     json!({
         "session": record.session,
         "server": record.server.destination,
-        "running": session.is_running(),
+        "running": matches!(state, State::Unknown(_)),
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use live_process::Places;
 use live_process::client::{ClientError, LocalConnection, Session, Sessions};
 use live_process::local::{FromDaemon, LocalPath, Status, ToDaemon};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::chosen::{Candidate, Otherwise, chosen};
 use super::context::Context;
@@ -16,6 +16,9 @@ use crate::error::{CliError, Kind};
 
 /// How long a daemon may take to say how it is, for which it asks nobody.
 const ANSWERING: Duration = Duration::from_secs(10);
+
+/// How long until one is asked again whose daemon begins or ends.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Where things of sessions are.
 ///
@@ -125,16 +128,29 @@ pub(crate) async fn status(connection: &mut LocalConnection) -> Result<Status, C
     }
 }
 
-/// The same of a session that nobody is connected to.
+/// The same of a session that nobody is connected to. One that begins is waited for.
 ///
 /// # Errors
-/// If it cannot be reached.
+/// If it cannot be reached; that it is not running, once that is so, if its daemon ends instead of answering.
 pub(crate) async fn status_of(session: &Session) -> Result<Status, CliError> {
-    let mut connection = session.connect().await?;
-    let asking = timeout(ANSWERING, status(&mut connection));
-    asking
-        .await
-        .unwrap_or_else(|_| Err(session.gives_no_answer().into()))
+    let asking = async {
+        loop {
+            match ask_status(session).await {
+                Err(error) if error.kind == Kind::NotFound => {}
+                answered => return answered,
+            }
+            if !session.runs_now().map_err(ClientError::from)? {
+                return Err(ClientError::NotRunning(session.name().to_string()).into());
+            }
+            sleep(PAUSE).await;
+        }
+    };
+    let answered = timeout(ANSWERING, asking).await;
+    answered.unwrap_or_else(|_| Err(session.gives_no_answer().into()))
+}
+
+async fn ask_status(session: &Session) -> Result<Status, CliError> {
+    status(&mut session.connect().await?).await
 }
 
 /// How it is with all that run; one that ends meanwhile is left out, and one that does not answer is told.

@@ -89,9 +89,13 @@ pub(crate) async fn stop(
     let Cleaned { note } = match session.is_running() {
         true => match end(session).await {
             Err(ClientError::Local(LocalError::Closed) | ClientError::NotRunning(_))
-                if is_gone(session, sessions).await =>
+                if ends(session).await? =>
             {
-                Cleaned { note: None }
+                match sessions.find(name) {
+                    // It has ended in order, because somebody else wanted that, and has left nothing here.
+                    Err(ClientError::NoSuchSession(_)) => Cleaned { note: None },
+                    _ => sessions.clean(name).await?,
+                }
             }
             Err(ClientError::NoAnswer { .. }) if unanswered == Unanswered::Kill => {
                 sessions.kill(name)?;
@@ -141,16 +145,13 @@ async fn ask_for_end(mut connection: LocalConnection) -> Result<Cleaned, ClientE
     }
 }
 
-/// Whether the daemon that has hung up has ended in order, because somebody else wanted that, and has left nothing here. It
-/// may still be removing it.
-async fn is_gone(session: &Session, sessions: &Sessions) -> bool {
-    let gone = async {
-        while !matches!(
-            sessions.find(session.name()),
-            Err(ClientError::NoSuchSession(_))
-        ) {
+/// Whether the daemon that has hung up has ended. It may still be removing what it has made.
+async fn ends(session: &Session) -> Result<bool, ClientError> {
+    let ended = async {
+        while session.runs_now()? {
             sleep(PAUSE).await;
         }
+        Ok(true)
     };
-    timeout(REMOVING, gone).await.is_ok()
+    timeout(REMOVING, ended).await.unwrap_or(Ok(false))
 }

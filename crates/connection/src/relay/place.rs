@@ -11,7 +11,7 @@ use rustix::fs::{
     AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, openat, statat,
     unlinkat,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use super::path_of;
@@ -31,7 +31,7 @@ pub enum PlaceError {
     /// Its name is none of a file in the directory.
     #[error("that is no name of a socket")]
     Name,
-    /// Somebody listens there, or is about to.
+    /// Somebody listens there.
     #[error("another process listens there")]
     InUse,
     /// There is something that is no socket.
@@ -94,12 +94,10 @@ impl Place {
         UnixStream::connect(path_of(&self.directory, &self.name))
     }
 
-    /// Replaces a socket that nobody listens on. The lock keeps two that do so apart; it is held for that long only.
+    /// Replaces a socket that nobody listens on. The lock keeps two that do so apart, also those of other names in the same
+    /// directory, which are waited for: it is held for no longer than this takes.
     pub(super) fn listen(&mut self) -> Result<UnixListener, PlaceError> {
-        match flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => return Err(PlaceError::InUse),
-            locked => locked?,
-        }
+        retry_on_intr(|| flock(&self.directory, FlockOperation::LockExclusive))?;
         let bound = self.bind();
         flock(&self.directory, FlockOperation::Unlock)?;
         bound

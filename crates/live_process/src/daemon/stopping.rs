@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{Daemon, DaemonError, Running};
+use crate::client::LOCK;
 use crate::{detached, local::LinkState};
 
 /// How many programs may be connected at once.
@@ -124,8 +126,9 @@ impl Running {
             account.end();
         }
         let directory = daemon.places.session(&daemon.name);
-        let removed = fs::remove_dir_all(&directory);
+        let emptied = remove_all_but_lock(&directory);
         drop(lock);
+        let removed = emptied.and_then(|()| fs::remove_dir(&directory));
         daemon.places.remove_unused();
         let removed = removed
             .err()
@@ -133,6 +136,21 @@ impl Running {
         let note = note.or(removed);
         daemon.stopped.send_replace(Some(Stopped { note }));
     }
+}
+
+/// Whoever sees that the lock is free finds nothing of the session then, and does not take it for one left behind.
+fn remove_all_but_lock(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
 }
 
 impl Daemon {
