@@ -1,0 +1,239 @@
+//! The runner.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, ioctl_tiocsctty,
+    kill_process_group, set_child_subreaper, setsid, wait, waitid,
+};
+use rustix::termios::{tcgetpgrp, tcsetpgrp};
+
+use crate::channel::{self, Receiver};
+use crate::descendants;
+use crate::protocol::{Order, Report, Spec};
+
+/// How long what is told to end has for that.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often what cannot be waited for is killed again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Is a runner, whose other end is this process's standard input: runs one command, and returns when nothing of it is
+/// left. For a process that does nothing else, and has one thread.
+///
+/// # Errors
+/// If there is no such socket, or what comes over it cannot be understood.
+pub fn run() -> io::Result<()> {
+    // Fails for who leads one already, from a terminal by hand.
+    setsid()?;
+    set_child_subreaper(Some(getpid()))?;
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let mut orders = Receiver::new(socket.try_clone()?);
+    let Some(Order::Start { spec, has_terminal }) = orders.next()? else {
+        return Ok(());
+    };
+    let descriptors = orders.take_descriptors();
+    let terminal = match has_terminal {
+        true => descriptors.last().map(OwnedFd::try_clone).transpose()?,
+        false => None,
+    };
+    let main = match start(spec, descriptors, terminal.as_ref()) {
+        Ok(main) => main,
+        Err(error) => {
+            let number = error.raw_os_error().unwrap_or_default();
+            return say(&socket, &Report::NotStarted(number));
+        }
+    };
+    say(&socket, &Report::Started)?;
+    let running = Arc::new(Running {
+        socket,
+        terminal,
+        state: Mutex::new(State {
+            main: Some(main),
+            is_gone: false,
+        }),
+        gone: Condvar::new(),
+    });
+    let waiting = Arc::clone(&running);
+    thread::spawn(move || waiting.wait());
+    let heard = running.obey(&mut orders);
+    running.end();
+    heard
+}
+
+/// Starts the command in a process group of its own, in the foreground of its terminal.
+fn start(spec: Spec, descriptors: Vec<OwnedFd>, terminal: Option<&OwnedFd>) -> io::Result<Pid> {
+    let mut descriptors = descriptors.into_iter();
+    let mut next = || descriptors.next().ok_or(Errno::BADF);
+    let directory = next()?;
+    let (input, output, errors) = (next()?, next()?, next()?);
+    if let Some(terminal) = terminal {
+        ioctl_tiocsctty(terminal)?;
+    }
+    let text = |bytes: Bytes| OsString::from_vec(bytes.into());
+    let child = Command::new(text(spec.program))
+        .arg0(text(spec.name))
+        .args(spec.arguments.into_iter().map(text))
+        .env_clear()
+        .envs(
+            spec.environment
+                .into_iter()
+                .map(|(name, value)| (text(name), text(value))),
+        )
+        // By its descriptor: whatever has become of its name.
+        .current_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+        .process_group(0)
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::from(output))
+        .stderr(Stdio::from(errors))
+        .spawn()?;
+    let main = Pid::from_child(&child);
+    if let Some(terminal) = terminal {
+        // Fails if it has ended already.
+        tcsetpgrp(terminal, main).ok();
+    }
+    Ok(main)
+}
+
+struct Running {
+    socket: OwnedFd,
+    terminal: Option<OwnedFd>,
+    state: Mutex<State>,
+    gone: Condvar,
+}
+
+struct State {
+    /// The command's process and group, until it has been waited for: the number is its own as long.
+    main: Option<Pid>,
+    /// No process is left.
+    is_gone: bool,
+}
+
+impl Running {
+    /// Passes signals on until the other end hangs up.
+    fn obey(&self, orders: &mut Receiver) -> io::Result<()> {
+        while let Some(order) = orders.next()? {
+            if let Order::Signal(number) = order
+                && let Some(signal) = Signal::from_named_raw(number)
+            {
+                self.signal(signal);
+            }
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(main) = self.state().main {
+            // Fails if all of the group have ended.
+            kill_process_group(main, signal).ok();
+        }
+    }
+
+    /// Waits for every process until there is none.
+    fn wait(&self) {
+        let any = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED;
+        loop {
+            // Without taking it: that is done under the lock.
+            match waitid(WaitId::All, any | WaitIdOptions::NOWAIT) {
+                Ok(_) => self.take(),
+                Err(Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
+        self.tell(&Report::Gone);
+        self.state().is_gone = true;
+        self.gone.notify_all();
+        // Nothing more is to be obeyed. Fails if the other end has hung up.
+        shutdown(&self.socket, Shutdown::Read).ok();
+    }
+
+    fn take(&self) {
+        let mut state = self.state();
+        let any = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+        while let Ok(Some((pid, status))) = wait(any) {
+            if state.main == Some(pid)
+                && let Some(report) = self.report(pid, status)
+            {
+                if let Report::Ended { .. } = report {
+                    state.main = None;
+                }
+                self.tell(&report);
+            }
+        }
+    }
+
+    fn report(&self, main: Pid, status: WaitStatus) -> Option<Report> {
+        if let Some(signal) = status.stopping_signal() {
+            if self.is_too_early(main, signal) {
+                kill_process_group(main, Signal::CONT).ok();
+                return None;
+            }
+            return Some(Report::Stopped(signal));
+        }
+        if status.continued() {
+            return Some(Report::Continued);
+        }
+        Some(Report::Ended {
+            code: status.exit_status(),
+            signal: status.terminating_signal(),
+        })
+    }
+
+    /// Whether the command was stopped because it has used its terminal before it was in its foreground.
+    fn is_too_early(&self, main: Pid, signal: i32) -> bool {
+        let is_of_terminal = [Signal::TTIN, Signal::TTOU]
+            .map(Signal::as_raw)
+            .contains(&signal);
+        let terminal = self.terminal.as_ref();
+        is_of_terminal && terminal.is_some_and(|terminal| tcgetpgrp(terminal) == Ok(main))
+    }
+
+    /// Ends all that is left: asked to first.
+    fn end(&self) {
+        for signal in [Signal::HUP, Signal::TERM, Signal::CONT] {
+            descendants::signal_all(signal);
+        }
+        let mut patience = PATIENCE;
+        loop {
+            let state = self.state();
+            let waited = self
+                .gone
+                .wait_timeout_while(state, patience, |state| !state.is_gone);
+            let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            if !waited.timed_out() {
+                return;
+            }
+            drop(state);
+            descendants::signal_all(Signal::KILL);
+            patience = AGAIN;
+        }
+    }
+
+    fn tell(&self, report: &Report) {
+        // Fails if the other end has hung up: `obey` learns of that.
+        say(&self.socket, report).ok();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn say(socket: &OwnedFd, report: &Report) -> io::Result<()> {
+    let bytes = channel::encode(report)?;
+    let mut sent = 0;
+    while sent < bytes.len() {
+        sent += channel::send_some(socket, &bytes[sent..], &[])?;
+    }
+    Ok(())
+}
