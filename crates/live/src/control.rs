@@ -37,6 +37,9 @@ pub enum Request {
     End(Program),
     /// Which programs there are. Answered with `Programs`.
     Programs,
+    /// Commands of these names, and no others, run on the laptop from now on, where they are typed in a mount. Answered with
+    /// `Done` once that is so.
+    Proxy(Vec<String>),
 }
 
 /// A mount that is to be.

@@ -4,7 +4,7 @@
 //! Pure: bytes and times come in, bytes and events go out. `live` knows no socket, file, clock, process or thread.
 //!
 //! - [`Link`] makes one ordered stream of messages per [`Lane`] out of many connections, one after the other.
-//! - [`Message`]s are what is said: of files, of terminals, of the session.
+//! - [`Message`]s are what is said: of files, of programs there and commands here, of the session.
 //! - [`RelativePath`] is a path that leads nowhere but down.
 
 mod frame;
@@ -12,6 +12,7 @@ mod lane;
 mod link;
 mod path;
 
+pub mod commands;
 pub mod control;
 pub mod files;
 pub mod message;

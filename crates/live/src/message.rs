@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::commands::{Command, News, Order};
 use crate::programs::{Input, Output, Viewer};
 use crate::{Lane, control, files};
 
@@ -20,6 +21,8 @@ pub enum ToLaptop {
     Program(Viewer, Output),
     /// How much of what a viewer typed the program has taken since that viewer came, in bytes.
     Taken(Viewer, u64),
+    /// What is said of a command that runs on the laptop, or is to.
+    Command(Command, Order),
 }
 
 /// What the laptop says to the server.
@@ -33,6 +36,8 @@ pub enum ToServer {
     Control(u64, control::Request),
     /// What a viewer says to its program.
     Program(Viewer, Input),
+    /// How a command on the laptop fares.
+    Command(Command, News),
 }
 
 /// Something that is said.
@@ -70,7 +75,14 @@ impl Message for ToLaptop {
                 Lane::Bulk
             }
             Self::File(..) => Lane::Metadata,
-            Self::Program(..) | Self::Taken(..) => Lane::Terminal,
+            Self::Program(..)
+            | Self::Taken(..)
+            | Self::Command(_, Order::Signal(_) | Order::Resize(_) | Order::Seen(_) | Order::End) => {
+                Lane::Terminal
+            }
+            Self::Command(command, Order::Start(_) | Order::Input(_) | Order::InputEnded) => {
+                command.lane()
+            }
             Self::Control(..) => Lane::Control,
         }
     }
@@ -86,7 +98,9 @@ impl Message for ToServer {
                 _,
                 Ok(files::Reply::Entries { .. } | files::Reply::Tree(_) | files::Reply::Files(_)),
             ) => Lane::Bulk,
-            Self::File(..) | Self::Changed(_) => Lane::Metadata,
+            Self::File(..) | Self::Changed(_) | Self::Command(_, News::Settled) => Lane::Metadata,
+            Self::Command(_, News::Taken(_)) => Lane::Terminal,
+            Self::Command(command, _) => command.lane(),
             // What was typed before comes before it.
             Self::Program(..) | Self::Control(_, control::Request::Detach(_)) => Lane::Terminal,
             Self::Control(..) => Lane::Control,

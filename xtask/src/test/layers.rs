@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 const LEVELS: [&[&str]; 8] = [
     &["model"],
     &["vault"],
-    &["renew", "terminal", "live"],
+    &["renew", "terminal", "live", "proxy"],
     &[
         "launch",
         "share",
@@ -20,6 +20,8 @@ const LEVELS: [&[&str]; 8] = [
         "mount",
         "connection",
         "client",
+        "runner",
+        "shim",
     ],
     &["sshfs"],
     &["dashboard", "live_session"],
@@ -38,7 +40,7 @@ const TESTED_WITH: [(&str, &str); 1] = [("mount", "publish")];
 const CHORES: &str = "xtask";
 
 /// Crates that see no socket, file, clock, environment or process.
-const PURE: [&str; 2] = ["model", "live"];
+const PURE: [&str; 3] = ["model", "live", "proxy"];
 
 /// What a pure crate may depend on. A crate belongs here if it does no input or output by itself.
 const PURE_DEPENDENCIES: [&str; 22] = [
