@@ -9,6 +9,8 @@
 //! - `filesystem` answers the kernel's requests, one module for each subject; `shared` is what these have in common, `table`
 //!   what is known, `outcomes` what answers have in them, `successor` what is done when the laptop was faster.
 //! - `pending` has every request that is not answered yet, so that none stays when the mount ends.
+//! - `under_way` counts what changes something on the laptop until that has answered, also when nobody waits for it any more;
+//!   `settling` waits for all of that, and for what the kernel has queued before; `filesystem::settling` answers it.
 //! - `invalidator` is the one thread that tells the kernel what to forget, `later` the one for what takes a while.
 //! - `events::replay` is the one thread that does in the mount what the laptop has done, so that the kernel tells those who
 //!   watch; `filesystem::replayed` knows and answers it.
@@ -34,10 +36,12 @@ mod notifications;
 mod opened;
 mod outcomes;
 mod pending;
+mod settling;
 mod shared;
 mod stream;
 mod successor;
 mod table;
+mod under_way;
 mod writing;
 
 pub use attributes::Owners;

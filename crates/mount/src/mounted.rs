@@ -20,10 +20,9 @@ use crate::later::Later;
 use crate::mounting::{self, Mountpoint, SUBTYPE, Wish};
 use crate::notifications::Notifications;
 use crate::pending::Pending;
+use crate::settling::{Meeting, THREADS, settle};
 use crate::shared::{Shared, Table};
 
-/// How many threads take the kernel's requests in. They do not wait for anything.
-const THREADS: usize = 2;
 /// How long the end waits for the kernel to let go.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -107,7 +106,9 @@ fn start(
     let replay: Arc<Replay> = Arc::default();
     let (invalidator, invalidator_thread) = Invalidator::start(notifications, Arc::clone(&replay))?;
     let owners = Owners::new(options.user, options.group);
-    let table = Mutex::new(Table::new(root));
+    let table = Table::new(root);
+    let under_way = table.writing.under_way();
+    let table = Mutex::new(table);
     let shared = Arc::new(Shared {
         files,
         root,
@@ -117,6 +118,8 @@ fn start(
         later,
         replay,
         table,
+        under_way,
+        meeting: Meeting::default(),
     });
     let mut config = Config::default();
     config.n_threads = Some(THREADS);
@@ -146,6 +149,36 @@ impl Mounted {
             .flat_map(|change| self.shared.changed(change));
         let events = events::paired(events.collect());
         self.shared.invalidator.then_replay(events);
+    }
+
+    /// Waits until all that programs have written, made, removed or set through it before this is called has been answered by
+    /// the laptop, also to memory that they have mapped, and what they have closed is closed there: whatever is asked of the
+    /// laptop after that finds it done. Not for what they begin meanwhile. What could not be done, whoever asked for it is
+    /// told, not this one. Waits for a lost connection as they do; for nothing once the mount has ended.
+    ///
+    /// Never to be called where [`Files::ask`] is answered.
+    pub fn settle(&self) {
+        self.settling()();
+    }
+
+    /// What does the same, and does not keep the mount from ending.
+    pub fn settling(&self) -> impl FnOnce() + Send + 'static {
+        let (shared, place) = (Arc::clone(&self.shared), self.mountpoint.place());
+        move || settle(&shared, place.as_ref())
+    }
+
+    /// Waits until the kernel has been told what [`Mounted::changed`] was told before: whoever asks it from then on finds
+    /// nothing as it was before. Those who watch files may be told later. For nothing once the mount has ended.
+    ///
+    /// The kernel may wait for answers before it lets itself be told: never to be called where they are given.
+    pub fn caught_up(&self) {
+        self.catching_up()();
+    }
+
+    /// What does the same, and does not keep the mount from ending.
+    pub fn catching_up(&self) -> impl FnOnce() + Send + 'static {
+        let invalidator = self.shared.invalidator.clone();
+        move || invalidator.catch_up()
     }
 
     /// Ends it. Whoever waits for the laptop gets `EIO`; whoever has something open there gets errors from then on. What was

@@ -146,6 +146,12 @@ impl Mountpoint {
         })
     }
 
+    /// Where it is, absolute and without links.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Where it is, if the kernel's number of it is known.
     pub(crate) fn place(&self) -> Option<Place> {
         Some(Place {

@@ -146,6 +146,17 @@ impl Opened {
         })
     }
 
+    /// Whether anything is open to be written.
+    pub(crate) fn has_writable(&self) -> bool {
+        self.open.values().any(Open::is_writable)
+    }
+
+    /// Whether anything is open so that it may be mapped to be written.
+    pub(crate) fn has_mappable(&self) -> bool {
+        let mut open = self.open.values();
+        open.any(|open| open.is_writable() && open.is_readable())
+    }
+
     /// Through which the file is being made, if it is.
     pub(crate) fn making(&self, node: NodeId) -> Option<Through> {
         let mut open = self.open.iter();

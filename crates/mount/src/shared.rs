@@ -1,5 +1,6 @@
 //! What all requests have in common: the tables, and how the laptop is asked.
 
+use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use live::files::{Attributes, Change, ErrorNumber, Handle, Outcome, Request, Root, Target};
@@ -17,7 +18,9 @@ use crate::opened::{How, OnLaptop, OpenId, ThenHandle};
 use crate::outcomes::opened_by;
 pub(crate) use crate::outcomes::{attributes, bytes, count, done, opened, split};
 use crate::pending::{Pending, Waiter};
+use crate::settling::Meeting;
 pub(crate) use crate::table::Table;
+use crate::under_way::UnderWay;
 
 /// A request that is made of a guess.
 struct Asked {
@@ -39,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) later: Later,
     pub(crate) replay: Arc<Replay>,
     pub(crate) table: Mutex<Table>,
+    pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) meeting: Meeting,
 }
 
 impl Shared {
@@ -58,11 +63,14 @@ impl Shared {
             return;
         };
         let shared = Arc::clone(self);
+        // Also when nobody waits for it any more.
+        let begun = changes(&request).then(|| self.under_way.begin());
         let answer = move |outcome: Outcome| {
             let handle = opened_by(&outcome);
             if let (false, Some(handle)) = (answerer.answer(outcome), handle) {
-                shared.close(handle);
+                shared.close_written(handle);
             }
+            drop(begun);
         };
         self.files.ask(request, Box::new(answer));
     }
@@ -275,9 +283,31 @@ impl Shared {
         observed
     }
 
+    /// The kernel has been given a name, and the node that it leads to, by what was asked for at `asked`: only now is it known
+    /// what was told of them until it had them.
+    pub(crate) fn given(&self, (parent, name): (NodeId, &OsStr), id: Option<NodeId>, asked: Epoch) {
+        let table = self.table();
+        let is_name_stale = table.nodes.is_name_stale(parent, name, asked);
+        let is_stale = |id: &NodeId| table.nodes.is_stale(*id, asked);
+        let stale = id.filter(is_stale);
+        drop(table);
+        if is_name_stale {
+            let name = Invalidation::Name(parent, name.to_owned());
+            self.invalidator.add([name]);
+        }
+        self.invalidator.add(stale.map(Invalidation::Node));
+    }
+
     /// Closes something on the laptop. Nobody waits for that, not even the end of the mount.
     pub(crate) fn close(&self, handle: Handle) {
         self.files.ask(Request::Close(handle), Box::new(drop));
+    }
+
+    /// The same of a file that may be open to be written: as long as it is, nobody can run it.
+    pub(crate) fn close_written(&self, handle: Handle) {
+        let begun = self.under_way.begin();
+        let closed = move |_| drop(begun);
+        self.files.ask(Request::Close(handle), Box::new(closed));
     }
 
     /// Takes over what has changed on the laptop. What those who watch are to be told after that.
@@ -336,7 +366,46 @@ impl Shared {
             self.files.ask(held.request(), Box::new(close));
         }
         handles.into_iter().for_each(|handle| self.close(handle));
+        self.under_way.end();
+        self.meeting.end();
         self.invalidator.end();
+    }
+}
+
+/// Whether something may be another on the laptop after that.
+fn changes(request: &Request) -> bool {
+    match request {
+        Request::Open(_, opening) => opening.truncate,
+        Request::SetAttributes(..)
+        | Request::MakeDirectory { .. }
+        | Request::MakeNode { .. }
+        | Request::MakeLink { .. }
+        | Request::AddName { .. }
+        | Request::Rename { .. }
+        | Request::Remove(_)
+        | Request::RemoveDirectory(_)
+        | Request::Create { .. }
+        | Request::Write { .. }
+        | Request::WriteAndSet { .. }
+        | Request::SetExtendedAttribute { .. }
+        | Request::RemoveExtendedAttribute { .. }
+        | Request::Allocate { .. }
+        | Request::Copy { .. } => true,
+        Request::Attributes(_)
+        | Request::ReadLink(_)
+        | Request::OpenDirectory(_)
+        | Request::ReadDirectory { .. }
+        | Request::Read { .. }
+        | Request::Sync { .. }
+        | Request::Close(_)
+        | Request::Space(_)
+        | Request::ExtendedAttribute { .. }
+        | Request::ExtendedAttributes(_)
+        | Request::Seek { .. }
+        | Request::TestLock(..)
+        | Request::SetLock(..)
+        | Request::ReadTree(_)
+        | Request::ReadFiles(_) => false,
     }
 }
 

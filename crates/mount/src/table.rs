@@ -74,7 +74,7 @@ impl Table {
             identity.is_none_or(|identity| identity == after.identity)
                 && after.kind == Kind::Directory
         });
-        let observed = after.map(|after| self.nodes.observe(id, after, asked));
+        let observed = after.map(|after| self.nodes.observe_own(id, after, asked));
         match observed {
             Some(Observed::Same | Observed::Different) => self.resized(id, true),
             Some(Observed::Stale) | None => self.touched(id),

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use live::files::{Attributes, Handle, NewAttributes, NewTime, Request, Target};
@@ -17,6 +18,7 @@ use live::files::{Attributes, Handle, NewAttributes, NewTime, Request, Target};
 use crate::nodes::NodeId;
 use crate::opened::OpenId;
 use crate::pending::Answerer;
+use crate::under_way::{Begun, UnderWay};
 
 /// How much is under way at once, in bytes, of all files; and how many writes. Whoever writes more waits for its own.
 const MOST_BYTES: u64 = 16 << 20;
@@ -30,16 +32,19 @@ pub(crate) struct Writing {
     files: HashMap<NodeId, File>,
     bytes: u64,
     writes: usize,
+    under_way: Arc<UnderWay>,
 }
 
 #[derive(Debug, Default)]
 struct File {
-    ranges: Vec<Range<u64>>,
+    ranges: Vec<(Range<u64>, Option<Begun>)>,
     /// How far it goes at least.
     end: u64,
     /// What it was like before all of this, with the attributes that have been set since; `None`: nobody knows.
     attributes: Option<Attributes>,
     held: Option<Held>,
+    /// Since when.
+    held_since: Option<Begun>,
     /// What is held is to be asked for as soon as that may be.
     is_due: bool,
     waiting: Vec<Answerer>,
@@ -92,6 +97,18 @@ impl Writing {
         self.files.contains_key(&node)
     }
 
+    /// What is under way anywhere; what is held is, too.
+    pub(crate) fn under_way(&self) -> Arc<UnderWay> {
+        Arc::clone(&self.under_way)
+    }
+
+    /// Of what anything is held.
+    pub(crate) fn holding(&self) -> Vec<NodeId> {
+        let files = self.files.iter();
+        let holding = files.filter(|(_, file)| file.held.is_some());
+        holding.map(|(node, _)| *node).collect()
+    }
+
     /// Whether anything of it is held.
     pub(crate) fn is_holding(&self, node: NodeId) -> bool {
         let file = self.files.get(&node);
@@ -110,7 +127,7 @@ impl Writing {
             let held = file.held.as_ref();
             let is_behind =
                 |held: &Held| held.new != NewAttributes::default() || overlap(&held.range());
-            file.ranges.iter().any(overlap) || held.is_some_and(is_behind)
+            file.ranges.iter().any(|(other, _)| overlap(other)) || held.is_some_and(is_behind)
         })
     }
 
@@ -125,7 +142,7 @@ impl Writing {
         self.writes += 1;
         let file = self.files.entry(node).or_default();
         file.end = file.end.max(range.end);
-        file.ranges.push(range);
+        file.ranges.push((range, Some(self.under_way.begin())));
     }
 
     /// Holds the first that is written to a file, which is like that, or what follows that. `false`: it is not to be held.
@@ -159,6 +176,7 @@ impl Writing {
                 let file = self.files.entry(node).or_default();
                 file.attributes = attributes.copied();
                 file.held = Some(held);
+                file.held_since = Some(self.under_way.begin());
                 self.writes += 1;
             }
             None => return false,
@@ -197,6 +215,7 @@ impl Writing {
             held.new = merged(held.new, *new);
         } else {
             self.writes += 1;
+            file.held_since = Some(self.under_way.begin());
             file.held = Some(Held {
                 through,
                 offset: 0,
@@ -224,7 +243,7 @@ impl Writing {
         let Some(file) = self.files.get_mut(&node) else {
             return (Vec::new(), None);
         };
-        if let Some(index) = file.ranges.iter().position(|other| other == range) {
+        if let Some(index) = file.ranges.iter().position(|(other, _)| other == range) {
             file.ranges.swap_remove(index);
             self.bytes -= range.end - range.start;
             self.writes -= 1;
@@ -267,7 +286,7 @@ impl File {
     fn take(&mut self) -> Option<Held> {
         let held = self.held.take()?;
         self.is_due = false;
-        self.ranges.push(held.range());
+        self.ranges.push((held.range(), self.held_since.take()));
         Some(held)
     }
 }

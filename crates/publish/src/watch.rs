@@ -9,6 +9,9 @@
 //!
 //! Nothing is followed: a link is told as a link, a directory elsewhere that it leads to is not watched.
 //!
+//! Changes are told some at a time, so late by a moment; who has to know that none is left untold says so: see
+//! [`Watcher::drain`].
+//!
 //! What is told is to be understood so: where there is nothing now, there is nothing below either; where there is another
 //! directory now, by its identity, nothing that was known below holds, and what is there is told.
 //!
@@ -24,26 +27,26 @@
 
 mod batch;
 mod directories;
+mod drain;
 mod follow;
 mod inotify;
 mod local;
+mod signal;
 mod visit;
 
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use live::files::{Change, Root};
-use rustix::event::{EventfdFlags, eventfd};
 
 use crate::{PublishError, Published};
 use follow::Follower;
 use inotify::Allowance;
+use signal::{Draining, Signal};
 
 /// The most changes that are told at once.
 pub const LARGEST_BATCH: usize = 1024;
@@ -120,9 +123,24 @@ impl Watcher {
         Ok(())
     }
 
+    /// Has everything told that has happened in any of the directories before this is called, and `then` called once that is
+    /// told, on any thread: whoever is told of changes, and of `then` behind them, finds nothing as it was before. What is
+    /// not watched, or not yet, is told as [`Change::Anything`]; what the kernel tells late, see the head of this module, is
+    /// told late all the same. A directory that is removed meanwhile is not waited for.
+    ///
+    /// Returns at once. `then` waits for `tell` as all changes do, and must not call it.
+    pub fn drain(&self, then: impl FnOnce() + Send + 'static) {
+        let draining = Draining::new(then);
+        for running in lock(&self.running).values() {
+            running.signal.drain(&draining);
+        }
+    }
+
     /// Nothing is told of `root` once this has returned. It waits for `tell` where that is running: not to be called there.
     pub fn remove(&self, root: Root) {
-        drop(lock(&self.running).remove(&root));
+        // Dropped without the lock: what waits for it may do anything.
+        let running = lock(&self.running).remove(&root);
+        drop(running);
         drop(lock(&self.tell));
     }
 }
@@ -130,7 +148,8 @@ impl Watcher {
 impl Drop for Watcher {
     /// Stops as [`Watcher::remove`] does, but waits for nothing.
     fn drop(&mut self) {
-        lock(&self.running).clear();
+        let running = std::mem::take(&mut *lock(&self.running));
+        drop(running);
     }
 }
 
@@ -146,36 +165,6 @@ impl Teller {
         if !self.signal.has_stopped() {
             tell(changes);
         }
-    }
-}
-
-/// Says to a thread that waits that it is to stop.
-struct Signal {
-    stopped: AtomicBool,
-    wake: OwnedFd,
-}
-
-impl Signal {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            stopped: AtomicBool::new(false),
-            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-        })
-    }
-
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        // Fails only where it has been woken 2^64 times already.
-        rustix::io::write(&self.wake, &1u64.to_ne_bytes()).ok();
-    }
-
-    fn has_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
-    }
-
-    /// Readable once it has stopped.
-    fn descriptor(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
     }
 }
 

@@ -8,6 +8,8 @@
 
 #[path = "watch/directories.rs"]
 mod directories;
+#[path = "watch/drained.rs"]
+mod drained;
 #[path = "watch/files.rs"]
 mod files;
 #[path = "watch/limits.rs"]

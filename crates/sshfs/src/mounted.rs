@@ -130,6 +130,12 @@ fn unstarted(error: io::Error) -> SshfsError {
 }
 
 impl Mounted {
+    /// Where it is mounted, without links.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.mountpoint.directory()
+    }
+
     /// Why it is no mount any more; `None` if it is one.
     pub fn failure(&self) -> Option<SshfsError> {
         self.process.ended()

@@ -9,6 +9,7 @@ use live::files::{Change, Root};
 use live::message::ToServer;
 use live::{LARGEST_MESSAGE, Lane, RelativePath};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 /// The lane that changes go in.
 const LANE: Lane = Lane::Metadata;
@@ -21,6 +22,8 @@ pub(super) struct Telling {
     connection: Connection<ToServer>,
     runtime: Handle,
     missed: Arc<Mutex<Missed>>,
+    /// How often what was missed has been made up for.
+    rounds: Arc<watch::Sender<u64>>,
 }
 
 /// What was not told: of which directories, and whether each is watched, if that was to be told.
@@ -38,6 +41,7 @@ impl Telling {
             connection,
             runtime: Handle::current(),
             missed: Arc::default(),
+            rounds: Arc::default(),
         }
     }
 
@@ -62,6 +66,22 @@ impl Telling {
         }
     }
 
+    /// Waits until all that was to be told before is on its way: what is sent in the same lane after that comes after it. For
+    /// a session that has ended, it waits for nothing.
+    pub(super) async fn settle(&self) {
+        let (mut rounds, round) = {
+            let missed = self.missed();
+            if !missed.is_awaited {
+                return;
+            }
+            let rounds = self.rounds.subscribe();
+            let round = *rounds.borrow();
+            (rounds, round)
+        };
+        // Never fails: this has the other end.
+        rounds.wait_for(|now| *now != round).await.ok();
+    }
+
     /// Nothing more of what was missed of `root`: what is published under this number next is another.
     pub(super) fn forget(&self, root: Root) {
         self.missed().directories.remove(&root);
@@ -77,6 +97,7 @@ impl Telling {
             changes.extend(watched.map(|all| Change::Watched { root, all }));
         }
         self.send(changes);
+        self.rounds.send_modify(|rounds| *rounds += 1);
     }
 
     /// In messages that are not too long.

@@ -12,10 +12,20 @@ use sshfs::SshfsError;
 
 use crate::failure;
 
+/// Something that waits. It keeps no mount from ending, and waits for nothing once that has ended.
+pub(super) type Waiting = Box<dyn FnOnce() + Send>;
+
 /// A mount that is there. It ends when it is dropped, which waits for the kernel.
 pub(super) trait Mounted: Send + Sync {
     /// The laptop tells of changes.
     fn changed(&self, changes: &[Change]);
+
+    /// What waits until all that programs have written, made, removed or set through it before has been answered by the
+    /// laptop, also to memory that they have mapped. Not to be done where the mount's own requests are answered.
+    fn settling(&self) -> Waiting;
+
+    /// What waits until the kernel has been told what [`Mounted::changed`] was told before. The same holds.
+    fn catching_up(&self) -> Waiting;
 
     /// Why it is none any more; `None` if it is one.
     fn failure(&self) -> Option<Failure>;
@@ -74,6 +84,14 @@ impl Mounted for mount::Mounted {
         self.changed(changes);
     }
 
+    fn settling(&self) -> Waiting {
+        Box::new(self.settling())
+    }
+
+    fn catching_up(&self) -> Waiting {
+        Box::new(self.catching_up())
+    }
+
     fn failure(&self) -> Option<Failure> {
         None
     }
@@ -82,6 +100,15 @@ impl Mounted for mount::Mounted {
 impl Mounted for sshfs::Mounted {
     fn changed(&self, _: &[Change]) {
         // Nobody can tell sshfs: it keeps nothing for long.
+    }
+
+    fn settling(&self) -> Waiting {
+        let point = self.directory().to_owned();
+        Box::new(move || flush(Adapter::Sshfs, &point))
+    }
+
+    fn catching_up(&self) -> Waiting {
+        Box::new(|| ())
     }
 
     fn failure(&self) -> Option<Failure> {

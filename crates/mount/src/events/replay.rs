@@ -125,7 +125,7 @@ pub(crate) fn start(shared: Arc<Shared>, place: Place) -> io::Result<JoinHandle<
 }
 
 /// The mount itself, and nothing else that is there now.
-fn open_root(place: &Place) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_root(place: &Place) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let root = rustix::fs::open(&place.directory, flags, Mode::empty())?;
     // Without asking: it might be somebody else's, or wait for the laptop.

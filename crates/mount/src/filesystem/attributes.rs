@@ -204,10 +204,10 @@ fn give_after(
     let is_fresh = table.nodes.observe(node, &attributes, asked) != Observed::Stale;
     note(&mut table, node, is_fresh);
     let lifetime = table.lifetime(is_fresh);
-    let has_changed = table.nodes.is_stale(node, asked);
     drop(table);
     reply.attr(&lifetime, &shown(node, &attributes, shared.owners));
-    if has_changed {
+    // Also what was told until the kernel had it.
+    if shared.table().nodes.is_stale(node, asked) {
         shared.invalidator.add([Invalidation::Node(node)]);
     }
 }

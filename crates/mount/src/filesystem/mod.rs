@@ -11,8 +11,11 @@ mod names;
 mod opening;
 mod renaming;
 mod replayed;
+mod settling;
 mod streams;
 mod writing;
+
+pub(crate) use writing::ask_for_all_held;
 
 use std::ffi::OsStr;
 use std::io;
@@ -453,6 +456,9 @@ impl Filesystem for LaptopFiles {
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let Some(reply) = settling::open(&self.0, waiter(request), reply) else {
+            return;
+        };
         opening::open_directory(&self.0, waiter(request), node(ino), reply);
     }
 
@@ -488,6 +494,9 @@ impl Filesystem for LaptopFiles {
         _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
+        let Some(reply) = settling::close(&self.0, handle, reply) else {
+            return;
+        };
         opening::release(&self.0, open_id(handle), reply);
     }
 

@@ -88,6 +88,7 @@ fn give_none(shared: &Shared, name: &Name, asked: Epoch, reply: ReplyEntry) {
     drop(table);
     if may_keep {
         reply.entry(&lifetime, &none_shown(), GENERATION);
+        shared.given(name.pair(), None, asked);
     } else {
         reply.error(to_kernel(errors::NOT_FOUND));
     }
@@ -110,18 +111,15 @@ fn give_entry(
         .nodes
         .found(name.parent, &name.name, &attributes, asked);
     let lifetime = table.lifetime(found.is_fresh);
-    let has_changed = table.nodes.is_stale(found.id, asked);
     drop(table);
     reply.entry(
         &lifetime,
         &shown(found.id, &attributes, shared.owners),
         GENERATION,
     );
+    shared.given(name.pair(), Some(found.id), asked);
     if !found.is_fresh {
         shared.invalidator.add([name.invalidation()]);
-    }
-    if has_changed {
-        shared.invalidator.add([Invalidation::Node(found.id)]);
     }
 }
 

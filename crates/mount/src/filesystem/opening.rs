@@ -12,7 +12,7 @@ use crate::attributes::shown;
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
 use crate::nodes::{Epoch, NodeId, Observed};
-use crate::opened::{How, OnLaptop, OpenId};
+use crate::opened::{How, OnLaptop, Open, OpenId};
 use crate::pending::Waiter;
 use crate::shared::{Shared, Table, opened, split};
 
@@ -40,6 +40,9 @@ pub(super) fn open(
     let opening = opening(flags);
     if let Some(id) = open_later(shared, node, opening) {
         return reply.opened(FileHandle(id.0), FopenFlags::FOPEN_KEEP_CACHE);
+    }
+    if opening.truncate {
+        shared.table().nodes.begun(node);
     }
     let make = move |table: &Table, guess| {
         Ok(Request::Open(
@@ -161,7 +164,6 @@ fn created(
     );
     note_making(&mut table, id, &attributes);
     let lifetime = table.lifetime(found.is_fresh);
-    let has_changed = table.nodes.is_stale(found.id, asked);
     drop(table);
     let shown = shown(found.id, &attributes, shared.owners);
     reply.created(
@@ -171,13 +173,11 @@ fn created(
         FileHandle(id.0),
         FopenFlags::empty(),
     );
+    shared.given((parent, name), Some(found.id), asked);
     if !found.is_fresh {
         shared
             .invalidator
             .add([Invalidation::Name(parent, name.to_owned())]);
-    }
-    if has_changed {
-        shared.invalidator.add([Invalidation::Node(found.id)]);
     }
 }
 
@@ -202,11 +202,13 @@ fn note_making(table: &mut Table, id: OpenId, attributes: &Attributes) {
 fn remove(shared: &Shared, id: OpenId) {
     let mut table = shared.table();
     let removed = table.opened.remove(id);
+    let is_writable = removed.as_ref().is_some_and(Open::is_writable);
     if let Some(open) = &removed {
         table.nodes.closed(open.node);
     }
     drop(table);
     match removed.map(|open| open.on_laptop) {
+        Some(OnLaptop::Open(handle)) if is_writable => shared.close_written(handle),
         Some(OnLaptop::Open(handle)) => shared.close(handle),
         // It is closed when it has been opened. Whoever wanted it to be, for another reason than to use it, goes on.
         Some(OnLaptop::Asked(waiting)) => waiting

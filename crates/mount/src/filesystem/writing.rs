@@ -295,6 +295,14 @@ fn ask_soon(shared: &Arc<Shared>, node: NodeId) {
     });
 }
 
+/// Asks for all that is held as soon as that may be.
+pub(crate) fn ask_for_all_held(shared: &Arc<Shared>) {
+    let holding = shared.table().writing.holding();
+    for node in holding {
+        ask_for_held(shared, node);
+    }
+}
+
 fn ask_for_held(shared: &Arc<Shared>, node: NodeId) {
     let held = shared.table().writing.is_due(node);
     if let Some(held) = held {

@@ -69,6 +69,9 @@ struct Node {
     is_plain: bool,
     /// It was changed from here, and nobody has seen what it is like since.
     is_unseen: bool,
+    /// The laptop has changed it, which was seen before it was told. The kernel may have been given both what it was like
+    /// before and since, and keeps what it has taken last.
+    is_early: bool,
     /// What those who watch may have found, by the latest that was seen or told.
     latest: Option<Latest>,
 }
@@ -219,12 +222,13 @@ impl Nodes {
             return Observed::Stale;
         }
         node.identity = Some(attributes.identity);
-        node.is_unseen = false;
+        let is_own = std::mem::take(&mut node.is_unseen);
         node.latest = Some(Latest::of(attributes));
         let is_same = node
             .known
             .as_ref()
             .is_some_and(|known| same(known, attributes));
+        node.is_early |= !is_same && !is_own && node.known.is_some();
         node.known = Some(*attributes);
         node.known_at = asked;
         if is_same {
@@ -240,11 +244,9 @@ impl Nodes {
         let Some(node) = self.nodes.get_mut(&id) else {
             return false;
         };
-        if node
-            .known
-            .as_ref()
-            .is_some_and(|known| same(known, attributes))
-        {
+        let is_early = std::mem::take(&mut node.is_early);
+        let known = node.known.as_ref();
+        if !is_early && known.is_some_and(|known| same(known, attributes)) {
             return false;
         }
         node.told(attributes);
@@ -275,6 +277,22 @@ impl Nodes {
                 node.known_at = next;
             }
         }
+    }
+
+    /// It is being changed from here, and seen by what comes of that.
+    pub(crate) fn observe_own(
+        &mut self,
+        id: NodeId,
+        attributes: &Attributes,
+        asked: Epoch,
+    ) -> Observed {
+        let is_early = |nodes: &Self| nodes.nodes.get(&id).is_some_and(|node| node.is_early);
+        let was_early = is_early(self);
+        let observed = self.observe(id, attributes, asked);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.is_early = was_early;
+        }
+        observed
     }
 
     /// It has changed, nobody knows how.
@@ -347,6 +365,7 @@ impl Node {
             touched: Epoch::default(),
             is_plain: false,
             is_unseen: false,
+            is_early: false,
             latest: None,
         }
     }

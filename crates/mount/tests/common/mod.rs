@@ -14,7 +14,7 @@ pub(crate) mod system;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use live::RelativePath;
@@ -167,6 +167,14 @@ impl World {
         watcher.add(ROOT, &self.laptop("")).unwrap();
         testkit::wait_until("the watcher", LIMIT, || is_watched.get().is_some());
         self.watcher = Some(watcher);
+    }
+
+    /// Until all that has happened on the laptop is told.
+    pub(crate) fn drain(&self) {
+        let (drained, is_drained) = mpsc::channel();
+        let watcher = self.watcher.as_ref().expect("it is watched");
+        watcher.drain(move || drained.send(()).unwrap());
+        is_drained.recv_timeout(LIMIT).unwrap();
     }
 
     /// Unmounts it; what comes of that.

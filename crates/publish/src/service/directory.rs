@@ -23,7 +23,7 @@ const LARGEST_STEP: usize = BUFFER / 24 * ENTRY;
 pub(super) const ENTRY: usize = 120;
 
 impl Service {
-    pub(super) fn open_directory(&self, place: &Place) -> Result<Reply, Errno> {
+    pub(super) fn open_to_list(&self, place: &Place) -> Result<Reply, Errno> {
         let tree = self.tree(place.root)?;
         let permit = self.handles.permit()?;
         let descriptor = tree.hold(place)?.reopen_directory()?;

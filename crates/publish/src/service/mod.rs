@@ -18,6 +18,7 @@ mod set;
 mod system;
 mod transfer;
 mod whole;
+mod working;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -131,8 +132,7 @@ impl Service {
     /// # Errors
     /// The system's, and those of [`crate::service`].
     pub fn execute(&self, request: Request) -> Outcome {
-        let done = self.dispatch(request);
-        done.map_err(|errno| ErrorNumber(u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX)))
+        self.dispatch(request).map_err(numbered)
     }
 
     fn dispatch(&self, request: Request) -> Result<Reply, Errno> {
@@ -159,7 +159,7 @@ impl Service {
                 opening,
                 exclusive,
             } => self.create(&place, permissions, opening, exclusive),
-            R::OpenDirectory(place) => self.open_directory(&place),
+            R::OpenDirectory(place) => self.open_to_list(&place),
             R::ReadDirectory { handle, restart } => self.read_directory(handle, restart),
             R::Read {
                 handle,
@@ -259,4 +259,8 @@ impl Tree {
             Ok(())
         }
     }
+}
+
+fn numbered(errno: Errno) -> ErrorNumber {
+    ErrorNumber(u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX))
 }

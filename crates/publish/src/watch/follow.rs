@@ -55,6 +55,12 @@ impl Follower {
 
     /// Until it is stopped, or the published directory is no more.
     pub(super) fn run(self) {
+        let signal = Arc::clone(&self.teller.signal);
+        self.follow();
+        signal.end();
+    }
+
+    fn follow(self) {
         let mut pause = FIRST_RETRY;
         while !self.teller.signal.has_stopped() {
             if let Ok(inotify) = Inotify::new(Arc::clone(&self.allowance)) {
@@ -63,16 +69,34 @@ impl Follower {
             // There are too many instances already (fs.inotify.max_user_instances).
             let (root, all) = (self.root, false);
             self.teller.tell(vec![Change::Watched { root, all }]);
-            wait(&mut [stopping(&self.teller)], pause).ok();
+            self.wait_unwatched(Instant::now() + pause);
             pause = (pause * 2).min(LAST_RETRY);
+        }
+    }
+
+    fn wait_unwatched(&self, until: Instant) {
+        let signal = &self.teller.signal;
+        while !signal.has_stopped() && Instant::now() < until {
+            wait(
+                &mut [woken(&self.teller)],
+                until.saturating_duration_since(Instant::now()),
+            )
+            .ok();
+            signal.take_up();
+            let drainings = signal.drainings();
+            if !drainings.is_empty() {
+                let (root, path) = (self.root, RelativePath::root());
+                self.teller.tell(vec![Change::Anything { root, path }]);
+            }
+            drop(drainings);
         }
     }
 }
 
 /// A published directory and what is known of it.
 pub(super) struct Tree {
-    root: Root,
-    teller: Teller,
+    pub(super) root: Root,
+    pub(super) teller: Teller,
     pub(super) published: Published,
     pub(super) inotify: Inotify,
     pub(super) directories: Directories,
@@ -83,11 +107,11 @@ pub(super) struct Tree {
     /// How many names the visits have marked since there was last nothing to visit.
     pub(super) visit_marks: usize,
     /// Anything may have been there and gone again before they were watched.
-    unsettled: Vec<RelativePath>,
+    pub(super) unsettled: Vec<RelativePath>,
     /// Not everything is watched yet, or events were lost: the end of that is told as a change of anything.
-    is_setting_up: bool,
+    pub(super) is_setting_up: bool,
     /// What was last told of it.
-    watched: Option<bool>,
+    pub(super) watched: Option<bool>,
     batch: Batch,
     /// When what is waiting must be told.
     due: Option<Instant>,
@@ -125,7 +149,7 @@ impl Tree {
 
     fn follow(mut self) {
         while self.wait() {
-            let had_events = self.take_up_events();
+            let had_events = self.take_up_events() > 0;
             for _ in 0..VISITS {
                 let Some(visit) = self.unvisited.pop_front() else {
                     break;
@@ -145,6 +169,7 @@ impl Tree {
             if self.is_removed() {
                 return self.end();
             }
+            self.drain();
         }
     }
 
@@ -159,21 +184,22 @@ impl Tree {
         };
         let events = PollFd::from_borrowed_fd(self.inotify.descriptor(), PollFlags::IN);
         // Whatever it says, reading tells what is there.
-        wait(&mut [stopping(&self.teller), events], timeout).ok();
+        wait(&mut [woken(&self.teller), events], timeout).ok();
+        self.teller.signal.take_up();
         !self.teller.signal.has_stopped()
     }
 
-    /// Whether there were any.
-    fn take_up_events(&mut self) -> bool {
+    /// How many there were, of about as many as are told at once.
+    pub(super) fn take_up_events(&mut self) -> usize {
         match self.inotify.read(LARGEST_BATCH) {
             Ok(events) => {
                 events.iter().for_each(|event| self.take_up(event));
-                !events.is_empty()
+                events.len()
             }
             // What cannot be read is found by looking at everything again.
             Err(_) => {
                 self.lose();
-                true
+                0
             }
         }
     }
@@ -246,7 +272,7 @@ impl Tree {
     }
 
     /// Once everything has been visited.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if !self.unvisited.is_empty() {
             if !self.is_setting_up && self.lacking.any() {
                 self.tell_watched(false);
@@ -264,11 +290,8 @@ impl Tree {
         }
         if !self.unsettled.is_empty() {
             self.flush();
-            let root = self.root;
             let unsettled = std::mem::take(&mut self.unsettled);
-            let anything = |path| Change::Anything { root, path };
-            self.teller
-                .tell(unsettled.into_iter().map(anything).collect());
+            self.tell_anything(unsettled);
         }
         self.tell_watched(!self.lacking.any());
         if self.lacking.may_pass() && self.retry.is_none() {
@@ -330,7 +353,7 @@ impl Tree {
         }
     }
 
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         self.due = None;
         if !self.batch.is_empty() {
             let changes = self.batch.look(self.root, &self.published);
@@ -362,7 +385,7 @@ impl Tree {
     }
 }
 
-fn stopping(teller: &Teller) -> PollFd<'_> {
+fn woken(teller: &Teller) -> PollFd<'_> {
     PollFd::from_borrowed_fd(teller.signal.descriptor(), PollFlags::IN)
 }
 

@@ -130,7 +130,7 @@ impl Tree {
         }
     }
 
-    fn path_of(&self, visit: &Visit) -> Option<RelativePath> {
+    pub(super) fn path_of(&self, visit: &Visit) -> Option<RelativePath> {
         match &visit.place {
             None => Some(RelativePath::root()),
             // Fails where the directory has lost its place, or the path is too long to be asked for.

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 
 use live::RelativePath;
@@ -158,6 +158,22 @@ impl Scene {
 
     pub(crate) fn is_watched(&self) -> bool {
         self.told().watched[&ROOT]
+    }
+
+    /// Until all that has happened is told.
+    #[track_caller]
+    pub(crate) fn drain(&self) {
+        let (drained, is_drained) = mpsc::channel();
+        self.watcher.drain(move || drained.send(()).unwrap());
+        is_drained.recv_timeout(LIMIT).unwrap();
+    }
+
+    /// That all that has happened is told when it has been waited for.
+    #[track_caller]
+    pub(crate) fn check_drained(&self, what: &str) {
+        self.drain();
+        let told = self.told().trees[&ROOT].clone();
+        assert_eq!(told, self.actual(), "{what}");
     }
 
     /// Until the mirror is as the directory is.

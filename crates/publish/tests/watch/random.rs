@@ -26,6 +26,8 @@ enum Step {
     RemoveAll(PathBuf),
     /// What has been done so far is told before anything else is done.
     Wait,
+    /// The same, and nobody has to wait for more than that it was asked for.
+    Drain,
 }
 
 /// Few names, so that they meet; a tenth outside. No file gets a second name: nothing tells of what is done by the other.
@@ -51,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => path().prop_map(Step::RemoveDirectory),
         2 => path().prop_map(Step::RemoveAll),
         1 => Just(Step::Wait),
+        2 => Just(Step::Drain),
     ]
 }
 
@@ -87,6 +90,10 @@ fn take(scene: &Scene, step: &Step) -> bool {
         Step::RemoveAll(path) => fs::remove_dir_all(at(path)).is_ok(),
         Step::Wait => {
             scene.wait_for_mirror();
+            true
+        }
+        Step::Drain => {
+            scene.check_drained("drained");
             true
         }
     }
