@@ -113,6 +113,8 @@ impl Receiver {
             let into = &mut [IoSliceMut::new(&mut piece)];
             match recvmsg(&self.socket, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
                 Err(Errno::INTR) => {}
+                // Hung up without having read everything.
+                Err(Errno::CONNRESET) => return Ok(0),
                 received => break received?,
             }
         };

@@ -5,23 +5,26 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, ioctl_tiocsctty,
-    kill_process_group, set_child_subreaper, setsid, wait, waitid,
+    kill_process_group, set_child_subreaper, setsid, umask, wait, waitid,
 };
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
 use crate::channel::{self, Receiver};
 use crate::descendants;
 use crate::protocol::{Order, Report, Spec};
+use crate::sandbox::Sandbox;
+use crate::survival::{Typed, survive};
 
 /// How long what is told to end has for that.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -37,6 +40,7 @@ pub fn run() -> io::Result<()> {
     // Fails for who leads one already, from a terminal by hand.
     setsid()?;
     set_child_subreaper(Some(getpid()))?;
+    let typed = survive()?;
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     let mut orders = Receiver::new(socket.try_clone()?);
     let Some(Order::Start { spec, has_terminal }) = orders.next()? else {
@@ -47,12 +51,9 @@ pub fn run() -> io::Result<()> {
         true => descriptors.last().map(OwnedFd::try_clone).transpose()?,
         false => None,
     };
-    let main = match start(spec, descriptors, terminal.as_ref()) {
+    let main = match start(*spec, descriptors, terminal.as_ref(), &typed) {
         Ok(main) => main,
-        Err(error) => {
-            let number = error.raw_os_error().unwrap_or_default();
-            return say(&socket, &Report::NotStarted(number));
-        }
+        Err(report) => return say(&socket, &report),
     };
     say(&socket, &Report::Started)?;
     let running = Arc::new(Running {
@@ -72,16 +73,47 @@ pub fn run() -> io::Result<()> {
 }
 
 /// Starts the command in a process group of its own, in the foreground of its terminal.
-fn start(spec: Spec, descriptors: Vec<OwnedFd>, terminal: Option<&OwnedFd>) -> io::Result<Pid> {
+fn start(
+    mut spec: Spec,
+    descriptors: Vec<OwnedFd>,
+    terminal: Option<&OwnedFd>,
+    typed: &Typed,
+) -> Result<Pid, Report> {
+    spec.limits.set(spec.sandbox.is_some());
+    umask(Mode::from_raw_mode(spec.umask & 0o777));
+    let sandbox = spec.sandbox.take();
     let mut descriptors = descriptors.into_iter();
-    let mut next = || descriptors.next().ok_or(Errno::BADF);
-    let directory = next()?;
+    // Open until the command is in it.
+    let directory = descriptors.next();
+    let command = command(spec, directory.as_ref(), descriptors, terminal).map_err(not_started)?;
+    let child = match sandbox {
+        Some(sandbox) => spawn_inside(&sandbox, command)?,
+        None => spawn(command).map_err(not_started)?,
+    };
+    let main = Pid::from_child(&child);
+    if let Some(terminal) = terminal {
+        // Fails if it has ended already.
+        tcsetpgrp(terminal, main).ok();
+        typed.pass_on(main);
+    }
+    Ok(main)
+}
+
+fn command(
+    spec: Spec,
+    directory: Option<&OwnedFd>,
+    mut streams: impl Iterator<Item = OwnedFd>,
+    terminal: Option<&OwnedFd>,
+) -> io::Result<Command> {
+    let directory = directory.ok_or(Errno::BADF)?;
+    let mut next = || streams.next().ok_or(Errno::BADF);
     let (input, output, errors) = (next()?, next()?, next()?);
     if let Some(terminal) = terminal {
         ioctl_tiocsctty(terminal)?;
     }
     let text = |bytes: Bytes| OsString::from_vec(bytes.into());
-    let child = Command::new(text(spec.program))
+    let mut command = Command::new(text(spec.program));
+    command
         .arg0(text(spec.name))
         .args(spec.arguments.into_iter().map(text))
         .env_clear()
@@ -95,14 +127,35 @@ fn start(spec: Spec, descriptors: Vec<OwnedFd>, terminal: Option<&OwnedFd>) -> i
         .process_group(0)
         .stdin(Stdio::from(input))
         .stdout(Stdio::from(output))
-        .stderr(Stdio::from(errors))
-        .spawn()?;
-    let main = Pid::from_child(&child);
-    if let Some(terminal) = terminal {
-        // Fails if it has ended already.
-        tcsetpgrp(terminal, main).ok();
+        .stderr(Stdio::from(errors));
+    Ok(command)
+}
+
+/// Our copies of its streams are closed then.
+fn spawn(mut command: Command) -> io::Result<Child> {
+    command.spawn()
+}
+
+/// From a thread that has given the rights up, and ends: the command has what that thread had. The runner keeps its own, so
+/// nothing inside can stop it, or look into it.
+fn spawn_inside(sandbox: &Sandbox, command: Command) -> Result<Child, Report> {
+    let inside = || {
+        sandbox.enter().map_err(|()| Report::NotSandboxed)?;
+        spawn(command).map_err(not_started)
+    };
+    let spawned = thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, inside);
+        thread.map(thread::ScopedJoinHandle::join)
+    });
+    match spawned.map_err(not_started)? {
+        Ok(spawned) => spawned,
+        Err(_) => Err(Report::NotSandboxed),
     }
-    Ok(main)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn not_started(error: io::Error) -> Report {
+    Report::NotStarted(error.raw_os_error().unwrap_or_default())
 }
 
 struct Running {
@@ -200,6 +253,9 @@ impl Running {
 
     /// Ends all that is left: asked to first.
     fn end(&self) {
+        if self.state().is_gone {
+            return;
+        }
         for signal in [Signal::HUP, Signal::TERM, Signal::CONT] {
             descendants::signal_all(signal);
         }

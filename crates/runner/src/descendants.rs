@@ -25,6 +25,26 @@ pub(crate) fn signal_all(signal: Signal) {
     }
 }
 
+/// Whether `process` was started by this process, or by what that has started, as far as it is known: what is under a runner
+/// stays so. One that is gone may have been.
+#[must_use]
+pub fn is_descendant(process: u32) -> bool {
+    let own = getpid().as_raw_nonzero().get();
+    let Ok(mut at) = i32::try_from(process) else {
+        return true;
+    };
+    // Longer than any line of parents is, unless it was read while processes came and went.
+    for _ in 0..1 << 10 {
+        match parent(at) {
+            Some(parent) if parent == own => return true,
+            Some(parent) if parent <= 1 => return false,
+            Some(parent) => at = parent,
+            None => return at != 1,
+        }
+    }
+    true
+}
+
 /// Every process and its parent.
 fn parents() -> HashMap<i32, i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -54,4 +74,32 @@ fn is_ours(pid: i32, parents: &HashMap<i32, i32>) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests panic if they cannot go on")]
+
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn children_and_theirs_are_descendants_and_others_are_not() {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "sh -c 'echo $$; read x'; :"]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        let mut said = String::new();
+        let stdout = child.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut said).unwrap();
+        assert!(is_descendant(said.trim().parse().unwrap()));
+        assert!(is_descendant(child.id()));
+        assert!(!is_descendant(std::process::id()));
+        assert!(!is_descendant(std::os::unix::process::parent_id()));
+        assert!(!is_descendant(1));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(is_descendant(child.id()));
+    }
 }

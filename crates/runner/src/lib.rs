@@ -11,9 +11,15 @@
 mod channel;
 mod command;
 mod descendants;
+mod limits;
 mod protocol;
 mod remote;
+mod sandbox;
+mod survival;
 
 pub use command::run;
+pub use descendants::is_descendant;
+pub use limits::Limits;
 pub use protocol::{Report, Spec};
 pub use remote::{Descriptors, Runner};
+pub use sandbox::Sandbox;

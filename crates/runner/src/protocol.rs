@@ -5,6 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::Limits;
+use crate::sandbox::Sandbox;
+
 /// What is to be run.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
@@ -16,6 +19,12 @@ pub struct Spec {
     pub arguments: Vec<Bytes>,
     /// Its whole environment, name and value.
     pub environment: Vec<(Bytes, Bytes)>,
+    /// Which permissions the files that it makes do not get, as in `umask(2)`.
+    pub umask: u32,
+    /// What it may use up.
+    pub limits: Limits,
+    /// What it may not touch; `None`: all that its user may.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// What the runner is told.
@@ -24,7 +33,7 @@ pub(crate) enum Order {
     /// The first: with the descriptors of [`crate::Descriptors`], in that order.
     Start {
         /// What.
-        spec: Spec,
+        spec: Box<Spec>,
         /// Whether the last descriptor is a terminal.
         has_terminal: bool,
     },
@@ -52,6 +61,9 @@ pub enum Report {
     },
     /// Nothing of it runs any more. Nothing follows.
     Gone,
+    /// It does not run, as the system cannot keep from it what it may not touch: no landlock (Linux before 5.13, or without
+    /// it among its `lsm`s). Nothing follows.
+    NotSandboxed,
 }
 
 /// The words and the environment may be secrets: only how many there are is shown.
@@ -62,6 +74,9 @@ impl fmt::Debug for Spec {
             .field("program", &self.program)
             .field("arguments", &self.arguments.len())
             .field("environment", &self.environment.len())
+            .field("umask", &self.umask)
+            .field("limits", &self.limits)
+            .field("sandbox", &self.sandbox)
             .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::process::{Command, Stdio};
 
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt as _, Interest};
 use tokio::net::UnixStream;
 use tokio::process::Child;
@@ -63,7 +64,7 @@ impl Runner {
         let all = always.into_iter().chain(&descriptors.terminal);
         let all: Vec<BorrowedFd<'_>> = all.map(|descriptor| descriptor.as_fd()).collect();
         let order = Order::Start {
-            spec,
+            spec: Box::new(spec),
             has_terminal: descriptors.terminal.is_some(),
         };
         self.say(&order, &all).await
@@ -75,6 +76,14 @@ impl Runner {
     /// If the runner is gone.
     pub async fn signal(&mut self, signal: i32) -> io::Result<()> {
         self.say(&Order::Signal(signal), &[]).await
+    }
+
+    /// Has the command and everything that it has started ended, as dropping this does; what is reported of that comes.
+    ///
+    /// # Errors
+    /// If the runner is gone.
+    pub fn hang_up(&self) -> io::Result<()> {
+        Ok(shutdown(&self.socket, Shutdown::Write)?)
     }
 
     /// What is reported next; `None` if nothing follows. Dropping the future loses nothing.

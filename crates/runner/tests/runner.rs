@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
-use runner::{Descriptors, Report, Runner, Spec};
+use runner::{Descriptors, Limits, Report, Runner, Spec};
 use rustix::process::{Pid, Signal, test_kill_process};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use tempfile::TempDir;
@@ -42,6 +42,9 @@ fn spec(script: &str, words: &[&str]) -> Spec {
             ("PATH".into(), "/usr/bin:/bin".into()),
             ("SAID".into(), "yes".into()),
         ],
+        umask: 0o022,
+        limits: Limits::default(),
+        sandbox: None,
     }
 }
 
@@ -208,7 +211,8 @@ async fn as_much_as_the_system_takes_can_be_said() {
 
 #[tokio::test]
 async fn signals_stop_continue_and_end_it() {
-    let script = "trap 'echo usr1; trap - USR1' USR1; echo ready; while :; do sleep 0.01; done";
+    // Without other programs: a shell that begins one while that is stopped does not stop itself.
+    let script = "trap 'echo usr1; trap - USR1' USR1; echo ready; while :; do :; done";
     let mut started = Started::piped(spec(script, &[])).await;
     assert_eq!(started.next().await, Some(Report::Started));
     let mut output = started.output.take().unwrap();
@@ -223,13 +227,9 @@ async fn signals_stop_continue_and_end_it() {
     let continued = timeout(LIMIT, runner.next()).await.unwrap().unwrap();
     assert_eq!(continued, Some(Report::Continued));
     runner.signal(Signal::USR1.as_raw()).await.unwrap();
-    // The shell says what has become of its `sleep`, too.
-    let mut said = Vec::new();
-    while !said.ends_with(b"usr1\n") {
-        let mut byte = [0];
-        output.read_exact(&mut byte).unwrap();
-        said.extend(byte);
-    }
+    let mut said = [0; 5];
+    output.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"usr1\n");
     // Of no signal, and more than there are: nothing happens.
     runner.signal(0).await.unwrap();
     runner.signal(4711).await.unwrap();
@@ -290,6 +290,19 @@ async fn all_that_it_has_started_ends_when_nobody_holds_it() {
 }
 
 #[tokio::test]
+async fn all_that_it_has_started_ends_when_its_terminal_hangs_up_as_well() {
+    // As when whoever holds both is killed.
+    let script = r#"(setsid sh -c 'trap "" HUP TERM; echo $$ > daemon; while :; do sleep 0.1; done' &) ; echo $$ > main
+        while :; do sleep 0.1; done"#;
+    let mut started = Started::on_terminal(spec(script, &[])).await;
+    assert_eq!(started.next().await, Some(Report::Started));
+    let (main, daemon) = (started.noted("main"), started.noted("daemon"));
+    drop(started.output);
+    drop(started.runner);
+    wait_until("all have ended", LIMIT, || is_gone(main) && is_gone(daemon));
+}
+
+#[tokio::test]
 async fn what_it_leaves_running_runs_on() {
     let script = "(sh -c 'echo $$ > left; exec sleep 1000' &) ; exit 7";
     let mut started = Started::piped(spec(script, &[])).await;
@@ -298,4 +311,52 @@ async fn what_it_leaves_running_runs_on() {
     assert!(!is_gone(left));
     rustix::process::kill_process(left, Signal::KILL).unwrap();
     assert_eq!(started.next().await, Some(Report::Gone));
+}
+
+#[tokio::test]
+async fn limits_and_permissions_are_as_told() {
+    let script = "umask; ulimit -c; ulimit -Sn; ulimit -Hn; touch made; stat -c %a made";
+    let mut spec = spec(script, &[]);
+    spec.umask = 0o027;
+    spec.limits.open_files = Some(123);
+    let mut started = Started::piped(spec).await;
+    assert_eq!(started.ended().await, (Some(0), None));
+    let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let hard = hard.map_or("unlimited".to_owned(), |hard| hard.to_string());
+    assert_eq!(started.output(), format!("0027\n0\n123\n{hard}\n640\n"));
+}
+
+#[tokio::test]
+async fn one_that_waits_is_small_and_ends_when_it_is_not_wanted() {
+    let directory = tempfile::tempdir().unwrap();
+    let noted = directory.path().join("noted");
+    let mut command = Command::new("/bin/sh");
+    let script = r#"echo $$ > "$1"; exec "$2""#;
+    command
+        .args(["-c", script, "sh"])
+        .arg(&noted)
+        .arg(program());
+    let runner = Runner::prepare(command).unwrap();
+    let read = || fs::read_to_string(&noted).unwrap_or_default();
+    wait_until("the number is written", LIMIT, || read().ends_with('\n'));
+    let number: i32 = read().trim().parse().unwrap();
+    let status = || fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
+    // It waits for what it is to run, as a runner.
+    wait_until("it waits", LIMIT, || {
+        let stat = fs::read_to_string(format!("/proc/{number}/wchan")).unwrap_or_default();
+        status().starts_with("Name:\trunner") && (stat.contains("unix") || stat == "0")
+    });
+    let of_its_own = status();
+    let line = of_its_own.lines().find(|line| line.starts_with("RssAnon:"));
+    let kilobytes: u32 = line
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(kilobytes < 1024, "{kilobytes} kB");
+    drop(runner);
+    let process = Pid::from_raw(number).unwrap();
+    wait_until("it has ended", LIMIT, || is_gone(process));
 }
