@@ -72,7 +72,7 @@ pub enum ToShim {
     Started,
     /// It has output this.
     Output {
-        /// Where; what goes to a terminal goes to [`Stream::Out`].
+        /// Where. What goes to the terminal is of the stream that is one: [`Stream::Out`] if both are; of none if neither is.
         stream: Stream,
         /// What.
         bytes: Bytes,
