@@ -10,6 +10,7 @@ mod dashboard;
 mod live;
 mod machine;
 mod mount;
+mod options;
 mod scene;
 mod server;
 mod timing;

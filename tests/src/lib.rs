@@ -8,6 +8,7 @@
 )]
 
 pub mod dashboard;
+pub mod machines;
 pub mod server;
 
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 
 mod attach;
 mod changes;
+mod commands;
 mod echo;
 mod ready;
 mod scene;
@@ -10,17 +11,28 @@ use std::time::Duration;
 
 use scene::Scene;
 
-/// In milliseconds; what the network of the hosts themselves takes comes on top.
+use crate::options;
+
+/// In milliseconds, unless told otherwise by `--rtt=0,20,80`; what the network of the hosts themselves takes comes on top.
 const ROUND_TRIPS: [u64; 3] = [0, 20, 80];
 
 pub(crate) fn live() {
     println!("\nlive sessions beside plain ssh (ms); a bar is what must hold at that round trip");
-    for round_trip in ROUND_TRIPS.map(Duration::from_millis) {
+    let lines: [(&str, fn(&Scene)); 5] = [
+        ("echo", echo::echo),
+        ("attach", attach::attach),
+        ("changes", changes::changes),
+        ("commands", commands::commands),
+        ("ready", ready::ready),
+    ];
+    for round_trip in options::round_trips(&ROUND_TRIPS) {
         let scene = Scene::new(round_trip);
-        echo::echo(&scene);
-        attach::attach(&scene);
-        changes::changes(&scene);
-        ready::ready(&scene);
+        for (_, measure) in lines
+            .iter()
+            .filter(|(name, _)| options::is_wanted_line(name))
+        {
+            measure(&scene);
+        }
     }
 }
 

@@ -59,6 +59,7 @@ impl Scene {
             "identity": "/home/dev/.ssh/id_ed25519",
             "program": "/usr/local/bin/claude-share",
             "added_at": 0,
+            "commands_agreed_at": 0,
         });
         let profiles = json!({"format": 1, "default": "server", "profiles": {"server": profile}});
         self.on_laptop(&format!(

@@ -14,6 +14,8 @@ use line::{LINES, Line, Pair};
 use sessions::{Native, Sshfs};
 use tree::Tree;
 
+use crate::options;
+
 /// In milliseconds, unless told otherwise by `--rtt=0,20,80`.
 const ROUND_TRIPS: [u64; 2] = [0, 20];
 
@@ -30,15 +32,11 @@ pub(crate) fn mount() {
         "  {} files in git, {} directories",
         tree.files, tree.directories
     );
-    let wanted = option("--line=");
-    for round_trip in round_trips() {
+    for round_trip in options::round_trips(&ROUND_TRIPS) {
         // What takes no time by itself is soon something else's time.
         let rounds = if round_trip.is_zero() { 5 } else { 1 };
         for lines in LINES.chunk_by(|_, next| next.follows) {
-            let is_wanted = wanted
-                .as_ref()
-                .is_none_or(|wanted| lines[0].name.contains(wanted));
-            if is_wanted {
+            if options::is_wanted_line(lines[0].name) {
                 let measured: Vec<_> = (0..rounds)
                     .map(|_| measure(&tree, lines, round_trip))
                     .collect();
@@ -63,16 +61,4 @@ fn measure(tree: &Tree, lines: &[Line], round_trip: Duration) -> Vec<Vec<Pair>> 
         .iter()
         .map(|line| line.measure(tree, native.point(), sshfs.point()));
     measured.collect()
-}
-
-fn option(name: &str) -> Option<String> {
-    let mut arguments = std::env::args();
-    arguments.find_map(|argument| argument.strip_prefix(name).map(str::to_owned))
-}
-
-fn round_trips() -> Vec<Duration> {
-    let wanted = option("--rtt=");
-    let wanted = wanted.map(|text| text.split(',').map(|part| part.parse().unwrap()).collect());
-    let wanted: Vec<u64> = wanted.unwrap_or_else(|| ROUND_TRIPS.to_vec());
-    wanted.into_iter().map(Duration::from_millis).collect()
 }

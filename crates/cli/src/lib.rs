@@ -14,6 +14,7 @@ mod input;
 mod output;
 mod program;
 mod prompt;
+pub mod shim;
 mod table;
 mod terminal;
 mod time;

@@ -14,6 +14,7 @@ use crate::output::Output;
 
 pub(crate) mod completions;
 pub(crate) mod man;
+pub(crate) mod runner;
 pub(crate) mod version;
 
 /// What came of a verb, and where failures are told.

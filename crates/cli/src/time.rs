@@ -61,7 +61,12 @@ pub(crate) fn parse_stored(text: &str) -> Option<Timestamp> {
 
 /// Date and time where the reader is, with the difference to UTC: `2026-01-31 13:05 +01:00`.
 pub(crate) fn local(moment: Timestamp) -> String {
-    in_zone(moment, TimeZone::system())
+    shown(moment, TimeZone::system(), "%Y-%m-%d %H:%M %:z")
+}
+
+/// The same to the second, without the difference: `2026-01-31 13:05:09`.
+pub(crate) fn to_the_second(moment: Timestamp) -> String {
+    shown(moment, TimeZone::system(), "%Y-%m-%d %H:%M:%S")
 }
 
 /// RFC 3339 in UTC, to the second, for programs.
@@ -70,12 +75,9 @@ pub(crate) fn rfc3339(moment: Timestamp) -> Option<String> {
     Some(moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-fn in_zone(moment: Timestamp, zone: TimeZone) -> String {
+fn shown(moment: Timestamp, zone: TimeZone, format: &str) -> String {
     match jiff::Timestamp::from_millisecond(moment.as_millis()) {
-        Ok(moment) => moment
-            .to_zoned(zone)
-            .strftime("%Y-%m-%d %H:%M %:z")
-            .to_string(),
+        Ok(moment) => moment.to_zoned(zone).strftime(format).to_string(),
         // No calendar reaches there; an expiry can hold any number.
         Err(_) => "in the far future or past".to_owned(),
     }
@@ -124,9 +126,13 @@ mod tests {
     #[test]
     fn any_number_is_shown() {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
-        assert_eq!(in_zone(at(1_769_861_109), zone), "2026-01-31 13:05 +01:00");
+        let format = "%Y-%m-%d %H:%M %:z";
         assert_eq!(
-            in_zone(Timestamp::from_millis(i64::MAX), TimeZone::UTC),
+            shown(at(1_769_861_109), zone, format),
+            "2026-01-31 13:05 +01:00"
+        );
+        assert_eq!(
+            shown(Timestamp::from_millis(i64::MAX), TimeZone::UTC, format),
             "in the far future or past"
         );
         assert_eq!(rfc3339(Timestamp::from_millis(i64::MAX)), None);

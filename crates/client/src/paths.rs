@@ -39,7 +39,13 @@ impl ClientPaths {
         self.directory().join("extras.json")
     }
 
-    /// Held while one of both files is changed.
+    /// What is changed of the list of commands that run on this machine.
+    #[must_use]
+    pub fn commands(&self) -> PathBuf {
+        self.directory().join("commands.json")
+    }
+
+    /// Held while one of these files is changed.
     pub(crate) fn lock(&self) -> PathBuf {
         self.directory().join("settings.lock")
     }

@@ -47,6 +47,9 @@ pub struct Profile {
     /// What was made there and here for it, to be removed with it.
     #[serde(default)]
     pub made: Made,
+    /// When it was agreed that commands typed there run on this machine, in milliseconds since 1970; `None`: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands_agreed_at: Option<i64>,
     /// Fields that are not known here.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -220,6 +223,15 @@ impl Profiles {
         is_there
     }
 
+    /// The profile of that name, to be changed; found without regard to case.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Profile> {
+        let found = self
+            .profiles
+            .iter_mut()
+            .find(|(known, _)| AccountName::same(known, name));
+        found.map(|(_, profile)| profile)
+    }
+
     /// Takes a profile off. If it was the default, the first of the others by name is from now on.
     pub fn remove(&mut self, name: &str) -> Option<Profile> {
         let known = self.get(name).map(|(known, _)| known.to_owned())?;
@@ -242,6 +254,7 @@ mod tests {
             program: "/home/s t/.local/bin/claude-share".to_owned(),
             added_at: 1_790_000_000_000,
             made: Made::default(),
+            commands_agreed_at: None,
             other: Map::new(),
         }
     }
@@ -272,6 +285,14 @@ mod tests {
         assert!(text.contains("\"later\": \"kept\"") && text.contains("\"color\": \"blue\""));
         let loaded = Profiles::load(&paths).unwrap();
         assert_eq!(loaded.choose(None).unwrap().0, "work");
+        assert!(!text.contains("commands_agreed_at"));
+        Profiles::change(&paths, |profiles| {
+            profiles.get_mut("Work").unwrap().commands_agreed_at = Some(7);
+        })
+        .unwrap();
+        let agreed = Profiles::load(&paths).unwrap();
+        let at = |name| agreed.get(name).unwrap().1.commands_agreed_at;
+        assert_eq!((at("work"), at("home")), (Some(7), None));
         assert_eq!(
             loaded.get("WORK").unwrap().1.destination.to_string(),
             "st@host:2200"

@@ -322,6 +322,11 @@ impl Work<'_> {
                 .as_ref()
                 .map_or(self.request.now, |known| known.added_at),
             made,
+            // Only what was asked about this very server.
+            commands_agreed_at: known
+                .as_ref()
+                .filter(|known| known.destination == self.request.destination)
+                .and_then(|known| known.commands_agreed_at),
             other: known.map_or_else(Map::new, |known| known.other),
         };
         let is_same = before.as_ref() == Some(&profile);

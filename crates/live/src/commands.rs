@@ -8,7 +8,7 @@
 //! sizes and what was seen and taken go in the lane of terminals, so that they wait for no contents; nothing but
 //! [`Order::Start`] is said of a command before [`News::Started`] has come, so they cannot go first. [`News::Settled`], the
 //! last that is said of a command that has run, goes in the lane of [`crate::message::ToServer::Changed`], behind what the
-//! command has changed; it may come before what the command has output.
+//! command has changed; it may come before what the command has output, and even before [`News::Started`].
 
 use std::fmt;
 
@@ -120,7 +120,7 @@ pub enum News {
     Started,
     /// It has output this.
     Output {
-        /// Where; what goes to a terminal goes to [`Stream::Out`].
+        /// Where. What goes to the terminal is of the stream that is one: [`Stream::Out`] if both are; of none if neither is.
         stream: Stream,
         /// What.
         bytes: Bytes,

@@ -27,6 +27,13 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
+        ["agent", "inside", "--bin", directory, "--", ..] => {
+            let environment: Vec<_> = std::env::vars_os().collect();
+            let words: Vec<_> = std::env::args_os().skip(6).collect();
+            let error = agent::become_inside(Path::new(directory), &words, &environment);
+            eprintln!("{error}");
+            return ExitCode::from(error.exit_code());
+        }
         ["agent", verb, rest @ ..] => server(verb, rest),
         ["daemon"] => DaemonOptions::read(std::io::stdin())
             .and_then(daemon::run)
@@ -102,6 +109,7 @@ async fn laptop(verb: &str, rest: &[&str]) -> Outcome {
                 adapter: live::control::Adapter::Native,
                 when_asked: false,
                 account: None,
+                commands: None,
                 name: None,
                 local_time: jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0),
             })?;

@@ -3,7 +3,10 @@
 mod cleaning;
 mod connecting;
 mod environment_file;
+mod inside;
+mod links;
 mod serving;
+mod shims;
 
 pub mod control;
 
@@ -21,6 +24,7 @@ use crate::{Places, SessionName};
 
 pub use cleaning::{clean, list};
 pub use connecting::connect;
+pub use inside::{InsideError, become_inside};
 pub use serving::serve;
 
 /// How long an agent lives without a connection, unless told otherwise.
@@ -95,6 +99,11 @@ fn socket_name(session: &SessionName) -> String {
 /// Where it is asked by programs on the server.
 fn control_name(session: &SessionName) -> String {
     format!("{session}.control")
+}
+
+/// Where shims are answered.
+fn commands_name(session: &SessionName) -> String {
+    format!("{session}.commands")
 }
 
 /// Held by the agent as long as it lives.

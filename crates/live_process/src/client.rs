@@ -13,11 +13,13 @@ use std::path::PathBuf;
 
 use jiff::civil::DateTime;
 use live::control::{Adapter, Failure};
+use proxy::Name;
 
+use crate::command_log::{self, LogEntry};
 use crate::local::LocalError;
 use crate::{BroughtAccount, Places, SessionName, lock};
 
-pub use crate::record::{Published, Record, Server};
+pub use crate::record::{Published, Record, Server, SessionCommands};
 pub use cleaning::Cleaned;
 pub use connecting::{LocalConnection, LocalReceiver, LocalSender};
 pub use holding::{Held, HeldSession};
@@ -93,10 +95,23 @@ pub struct StartSession {
     pub when_asked: bool,
     /// The account that is brought along.
     pub account: Option<BroughtAccount>,
+    /// The commands that run on this laptop when they are typed on the server; `None`: none do.
+    pub commands: Option<StartCommands>,
     /// What it is called; `None`: after its directory and the time.
     pub name: Option<SessionName>,
     /// What the clock of this laptop shows: a part of the session's name.
     pub local_time: DateTime,
+}
+
+/// Commands that run on the laptop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartCommands {
+    /// What the user's settings add to [`proxy::DEFAULTS`].
+    pub added: Vec<Name>,
+    /// What they remove.
+    pub removed: Vec<Name>,
+    /// How this session has it, and which names besides.
+    pub session: SessionCommands,
 }
 
 /// A directory that is published from the beginning.
@@ -204,5 +219,13 @@ impl Session {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.places.session(&self.name).join(LOG)
+    }
+
+    /// The commands that have run here for it, the oldest that is known first.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn commands(&self) -> io::Result<Vec<LogEntry>> {
+        command_log::read(&self.places.session(&self.name))
     }
 }

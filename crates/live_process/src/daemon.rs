@@ -2,6 +2,8 @@
 //! programs on the laptop ask for. It is detached from whoever started it, and ends when it is told to.
 
 mod account;
+mod asking;
+mod commands;
 mod counting;
 mod directories;
 mod holding;
@@ -21,7 +23,7 @@ use connection::{Connection, Receiver};
 use live::message::{ToLaptop, ToServer};
 use live::programs::Program;
 use live_session::laptop::{Programs, Publisher};
-use publish::Limits;
+use runner::Limits;
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
@@ -31,10 +33,16 @@ use crate::client::{LOCK, Record};
 use crate::lock::Lock;
 use crate::{BroughtAccount, IdError, NameError, Places, SessionName, detached, session_id, text};
 use account::SessionAccount;
+use asking::Asking;
+use commands::Commands;
+pub use commands::CommandsOptions;
 use counting::{Counters, Counting};
 use directories::Directories;
 use link_state::LinkTeller;
 use stopping::{StopRequest, Stopped};
+
+/// What this program is called with, alone, to be what a command runs under: it is [`runner::run`] then.
+pub const RUNNER: &str = "runner";
 
 /// What a daemon is to be, as whoever starts it says on its standard input, in JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +57,9 @@ pub struct DaemonOptions {
     pub(crate) private: Vec<PathBuf>,
     /// What the session brings along. What is passed of it has no refresh token.
     pub(crate) account: Option<BroughtAccount>,
+    /// The commands that run here; `None`: none do.
+    #[serde(default)]
+    pub(crate) commands: Option<CommandsOptions>,
     /// Of ssh.
     #[serde(with = "text::environment")]
     pub(crate) environment: Vec<(OsString, OsString)>,
@@ -74,6 +85,9 @@ pub enum DaemonError {
     /// What it is to be called is no name.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// What is to run here is no name of a command.
+    #[error(transparent)]
+    Command(#[from] proxy::NameError),
     /// The session's number is none.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -103,6 +117,7 @@ pub(crate) fn socket_name(session: &SessionName) -> String {
 /// If it cannot begin.
 pub fn run(options: DaemonOptions) -> Result<(), DaemonError> {
     detached::detach();
+    let limits = Limits::of_this_process();
     // Each file that is open on the server is one.
     detached::raise_open_files();
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
@@ -111,7 +126,7 @@ pub fn run(options: DaemonOptions) -> Result<(), DaemonError> {
         .build();
     let ran = match runtime {
         Ok(runtime) => {
-            let ran = runtime.block_on(async { Running::begin(options)?.run().await });
+            let ran = runtime.block_on(async { Running::begin(options, limits)?.run().await });
             // What still waits for a file or the server has nobody who waits for it.
             runtime.shutdown_background();
             ran
@@ -133,6 +148,9 @@ struct Daemon {
     programs: Programs,
     directories: Directories,
     account: Option<SessionAccount>,
+    /// Whom commands of the server wait for.
+    asking: Option<Asking>,
+    commands: Option<Commands>,
     keeper: Keeper,
     link: LinkTeller,
     counters: Arc<Counters>,
@@ -175,13 +193,14 @@ struct Running {
 }
 
 impl Running {
-    fn begin(options: DaemonOptions) -> Result<Self, DaemonError> {
+    fn begin(options: DaemonOptions, limits: Limits) -> Result<Self, DaemonError> {
         let DaemonOptions {
             mut record,
             home,
             runtime,
             private,
             account,
+            commands,
             environment,
         } = options;
         let name = SessionName::new(&record.session)?;
@@ -193,10 +212,22 @@ impl Running {
         record.write(&directory)?;
         let socket = Socket::bind(&places.make_daemons()?, &socket_name(&name))?;
         let (connection, receiver) = Connection::new(session_id(&record.id)?)?;
-        let publisher = Arc::new(Publisher::new(connection.clone(), Limits::default())?);
+        let publisher = Arc::new(Publisher::new(
+            connection.clone(),
+            publish::Limits::default(),
+        )?);
         // Before any directory: it is what the server is told first.
         let account = account.map(|account| SessionAccount::begin(account, &publisher));
         let account = account.transpose()?;
+        let asks = record.commands.as_ref().is_some_and(|how| how.ask);
+        // The way to the desktop is not in what is for ssh.
+        let asking = commands.as_ref().filter(|_| asks);
+        let asking = asking.map(|how| Asking::new(&how.environment, &published(&record)));
+        let commands = commands.map(|commands| {
+            let asking = asking.as_ref();
+            Commands::begin(commands, &record, limits, &places, &publisher, asking)
+        });
+        let commands = commands.transpose()?;
         let directories = Directories::begin(&publisher, &record)?;
         let arguments = [
             "agent",
@@ -224,6 +255,8 @@ impl Running {
             publisher: Arc::clone(&publisher),
             directories,
             account,
+            asking,
+            commands,
             keeper,
             link,
             counters,
@@ -243,6 +276,13 @@ impl Running {
             tasks,
         })
     }
+}
+
+fn published(record: &Record) -> Vec<PathBuf> {
+    let directories = record.directories.iter();
+    directories
+        .map(|directory| directory.path.clone())
+        .collect()
 }
 
 async fn publish(publisher: Arc<Publisher>, receiver: Receiver<ToLaptop>) {

@@ -7,6 +7,7 @@
 //! It reads no environment: whoever calls says where the home and the runtime directory are.
 
 mod brought;
+mod command_log;
 mod detached;
 mod lock;
 mod places;
@@ -22,6 +23,7 @@ pub mod local;
 pub mod refusal;
 
 pub use brought::BroughtAccount;
+pub use command_log::{CommandOutcome, LogEntry, LoggedCommand};
 pub use places::Places;
 pub use record::{IdError, session_id};
 pub use session_name::{NameError, SessionName};

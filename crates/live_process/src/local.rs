@@ -69,6 +69,47 @@ pub enum ToDaemon {
     /// The session is to end with this connection at the latest: a program in the foreground stands for it. Answered with
     /// `Link`, at each change again, and with `Stopped` when the session has ended.
     Hold,
+    /// The user's settings of which commands run on this laptop are these now. Answered with `Done`, also where none do.
+    Proxy {
+        /// What is added to the list.
+        added: Vec<String>,
+        /// What is removed from it.
+        removed: Vec<String>,
+        /// What the session's own names are not to have any more either.
+        dropped: Vec<String>,
+    },
+    /// What is asked before commands run is answered here. Answered with `Question` and `Settled`, as they come, until this
+    /// side hangs up.
+    Questions,
+    /// An answer, on a connection that has said `Questions`. Not answered.
+    Answer {
+        /// To which.
+        question: u64,
+        /// What.
+        answer: QuestionAnswer,
+    },
+}
+
+/// Whether a command of the server may run on this laptop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Its number.
+    pub number: u64,
+    /// Where the command is to run. Can be shown as it is.
+    pub directory: String,
+    /// Its words, quoted as for a shell. Can be shown as they are.
+    pub line: String,
+}
+
+/// What is answered to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QuestionAnswer {
+    /// It may not.
+    No,
+    /// It may.
+    Once,
+    /// It may, as may the same command line in the same directory from now on.
+    Always,
 }
 
 /// A program that is to be started.
@@ -92,7 +133,7 @@ pub enum FromDaemon {
     /// The first message: the version of what follows. Stays the first of these.
     Version(u32),
     /// How it is with the session.
-    Status(Status),
+    Status(Box<Status>),
     /// It is done.
     Done,
     /// It is mounted, at this path on the server.
@@ -113,6 +154,10 @@ pub enum FromDaemon {
         /// What is not known to have ended on the server, in words; `None`: everything has.
         note: Option<String>,
     },
+    /// A command of the server waits for an answer.
+    Question(Question),
+    /// This question is settled: answered, here or elsewhere, or taken back.
+    Settled(u64),
 }
 
 /// How it is with a session.
@@ -140,6 +185,17 @@ pub struct Status {
     pub main: Option<Program>,
     /// The account that the session brings along, if it does.
     pub account: Option<AccountStatus>,
+    /// The commands that run on this laptop; `None`: none do.
+    pub commands: Option<CommandStatus>,
+}
+
+/// How it is with the commands that run on the laptop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandStatus {
+    /// How many names are on the list.
+    pub names: u32,
+    /// How many run, or have left something running.
+    pub running: u32,
 }
 
 /// How it is with the account that a session brings along.

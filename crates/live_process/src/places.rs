@@ -92,6 +92,21 @@ impl Places {
         self.own().join("remote").join(session.as_str())
     }
 
+    /// In what programs there find the commands that run on the laptop.
+    pub(crate) fn programs(&self, session: &SessionName) -> PathBuf {
+        self.remote(session).join("bin")
+    }
+
+    /// Puts that into `PATH`, when a shell runs it.
+    pub(crate) fn path_file(&self, session: &SessionName) -> PathBuf {
+        self.remote(session).join("path.sh")
+    }
+
+    /// Leads to the socket where those are answered.
+    pub(crate) fn commands(&self, session: &SessionName) -> PathBuf {
+        self.remote(session).join("socket")
+    }
+
     /// What such a shell reads, while the session is mounted because somebody on the server asked for it.
     #[must_use]
     pub fn environment_file(&self, session: &SessionName) -> PathBuf {
@@ -148,6 +163,12 @@ impl Places {
         private_directory(&self.own().join("remote"))?;
         private_directory(&self.remote(session))?;
         Ok(self.remote(session))
+    }
+
+    pub(crate) fn make_programs(&self, session: &SessionName) -> io::Result<PathBuf> {
+        self.make_remote(session)?;
+        private_directory(&self.programs(session))?;
+        Ok(self.programs(session))
     }
 
     pub(crate) fn make_sessions(&self) -> io::Result<PathBuf> {

@@ -147,6 +147,20 @@ impl Published {
     }
 }
 
+/// How a session has commands run on the laptop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionCommands {
+    /// The names that are on its list besides those of the user's settings.
+    pub names: Vec<String>,
+    /// Somebody here is asked before each command line that is new.
+    pub ask: bool,
+    /// They can write only what is published and what their tools keep, and cannot read what is private.
+    pub sandbox: bool,
+    /// Paths in what they output are the server's.
+    pub map_output: bool,
+}
+
 /// `session.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -167,6 +181,9 @@ pub struct Record {
     /// The account that is brought along, by its name in the vault.
     #[serde(default)]
     pub account: Option<String>,
+    /// How commands that are typed on the server run on this laptop; `None`: none do.
+    #[serde(default)]
+    pub commands: Option<SessionCommands>,
     /// When its daemon was started: milliseconds since 1970.
     pub started_at: i64,
     /// The daemon's process; 0 while it is being started.

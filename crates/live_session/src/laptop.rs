@@ -11,6 +11,7 @@ use connection::{Connection, Happening, Receiver};
 use live::control::{Account, Adapter, Failure, Reply, Request, Wanted};
 use live::files::Root;
 use live::message::{ToLaptop, ToServer};
+use proxy::Names;
 use publish::watch::Watcher;
 use publish::{Limits, PublishError, Service};
 use rustix::process::{getegid, geteuid};
@@ -18,6 +19,7 @@ use tokio::sync::{Semaphore, watch};
 
 mod account;
 mod bounded;
+mod commands;
 mod programs;
 mod telling;
 mod workers;
@@ -26,6 +28,10 @@ use crate::random;
 pub use account::Brought;
 use account::SessionAccount;
 use bounded::bounded;
+pub use commands::{
+    Approval, Approved, CommandLine, CommandLog, CommandOptions, LONGEST_WORDS, Outcome, Record,
+};
+use commands::{Commands, Published};
 pub use programs::{Gone, Programs, Typing, Viewing, Watching};
 use telling::Telling;
 use workers::{UNDER_WAY, Waiting, Workers};
@@ -34,10 +40,11 @@ use workers::{UNDER_WAY, Waiting, Workers};
 pub struct Publisher {
     connection: Connection<ToServer>,
     service: Arc<Service>,
-    watcher: Watcher,
+    watcher: Arc<Watcher>,
     telling: Telling,
     workers: Workers,
     programs: Programs,
+    commands: Commands,
     state: Mutex<State>,
 }
 
@@ -107,10 +114,17 @@ impl Publisher {
         let service = Arc::new(Service::new(limits));
         let telling = Telling::new(connection.clone());
         let tells = telling.clone();
-        let watcher = Watcher::new(move |changes| tells.tell(changes))?;
+        let watcher = Arc::new(Watcher::new(move |changes| tells.tell(changes))?);
+        let commands = Commands::new(
+            connection.clone(),
+            Arc::clone(&service),
+            Arc::clone(&watcher),
+            telling.clone(),
+        );
         Ok(Self {
             workers: Workers::start(&service, &connection)?,
             programs: Programs::new(connection.clone())?,
+            commands,
             connection,
             service,
             watcher,
@@ -216,6 +230,52 @@ impl Publisher {
         self.programs.clone()
     }
 
+    /// From now on, commands that are typed on the server run here: those of the names in `options`, which the server is
+    /// told, and every agent that is started anew. Before that, and of all other names, none do. Inside of a tokio runtime.
+    pub fn proxy(&self, options: CommandOptions) {
+        self.commands.proxy(options);
+        self.tell_names(&mut self.state().wishes);
+    }
+
+    /// Commands of these names run here from now on, and no others; if any do at all.
+    pub fn set_names(&self, names: Names) {
+        self.commands.set_names(names);
+        self.tell_names(&mut self.state().wishes);
+    }
+
+    /// How many commands run here, with those of which only what they have started does.
+    #[must_use]
+    pub fn running_commands(&self) -> usize {
+        self.commands.running()
+    }
+
+    /// Ends every command and runs none any more. Waits some seconds at most until nothing of them is left. A session that
+    /// ends does so by itself, before [`Publisher::run`] returns.
+    pub async fn end_commands(&self) {
+        self.commands.end_all().await;
+    }
+
+    fn tell_names(&self, wishes: &mut Wishes) {
+        if let Some(names) = self.commands.names() {
+            self.ask(wishes.next(), Request::Proxy(names));
+        }
+    }
+
+    /// What commands have to know of the directories.
+    fn published(&self) -> Vec<Published> {
+        let state = self.state();
+        let published = state.directories.iter().map(|(root, directory)| Published {
+            root: *root,
+            directory: directory.path.clone(),
+            read_only: directory.publication.read_only,
+            mounted: match &*directory.mount.borrow() {
+                Mount::At(path) => Some(path.clone()),
+                Mount::Asked | Mount::Offered | Mount::Failed(_) | Mount::Gone => None,
+            },
+        });
+        published.collect()
+    }
+
     /// The server has it no longer.
     pub fn withdraw(&self, root: Root) {
         let wish = {
@@ -255,6 +315,7 @@ impl Publisher {
             }
         };
         self.programs.end_all();
+        self.commands.end_all().await;
         reason
     }
 
@@ -264,12 +325,16 @@ impl Publisher {
             ToLaptop::Control(number, reply) => self.replied(number, bounded(reply)),
             ToLaptop::Program(viewer, output) => self.programs.told(viewer, output),
             ToLaptop::Taken(viewer, taken) => self.programs.taken(viewer, taken),
+            ToLaptop::Command(command, order) => {
+                self.commands.told(command, order, || self.published());
+            }
         }
     }
 
     /// The agent knows of nothing: what an earlier one had open is closed, and everything is to be mounted.
     fn begin_anew(&self) {
         self.programs.begin_anew();
+        self.commands.begin_anew();
         let mut state = self.state();
         let State {
             directories,
@@ -280,6 +345,7 @@ impl Publisher {
         if let Some(request) = account.begin_anew(wish) {
             self.ask(wish, request);
         }
+        self.tell_names(wishes);
         for (root, directory) in directories {
             if directory.is_ending {
                 directory.mount.send_replace(Mount::Gone);

@@ -17,22 +17,25 @@ use tokio::time::timeout;
 
 mod account;
 mod adapters;
+mod commands;
+mod first_look;
 mod mounts;
 mod offers;
 mod points;
 mod programs;
 mod remote_files;
 
-use crate::random;
+use crate::{failure, random};
 use account::SessionAccount;
 use mounts::Mounts;
-use programs::Programs;
+use programs::{Inside, Programs};
 use remote_files::RemoteFiles;
 
 pub use account::remove as remove_account;
+pub use commands::{Commands, RunningCommand, Told, Typed};
 pub use offers::{Offer, Offers};
 pub use points::clean;
-pub use programs::GIT_SETTINGS;
+pub use programs::{GIT_SETTINGS, path_with};
 
 /// How long file operations wait for a lost connection, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(600);
@@ -57,6 +60,24 @@ pub struct AgentOptions {
     pub environment: Vec<(OsString, OsString)>,
 }
 
+/// How programs here find the commands that run on the laptop.
+#[derive(Clone)]
+pub struct Proxying {
+    /// What the session is called.
+    pub session: String,
+    /// The directory that is first in `PATH` of every program, while any command is to run on the laptop.
+    pub directory: PathBuf,
+    /// What puts it there: `PROGRAM agent inside --bin DIRECTORY -- WORDS…` becomes what the words name.
+    pub program: PathBuf,
+    /// A script that puts it there, too: for the client, whose commands run in shells that have `PATH` of a login shell.
+    pub shell_file: PathBuf,
+    /// Has commands of these names, and no others, be found in that directory. Waits for the file system.
+    pub link: Arc<Link>,
+}
+
+/// See [`Proxying::link`].
+pub type Link = dyn Fn(&[String]) -> io::Result<()> + Send + Sync;
+
 /// Mounts what the laptop publishes. Outlives every connection; what was mounted is unmounted when it ends.
 pub struct Agent {
     connection: Connection<ToLaptop>,
@@ -64,6 +85,8 @@ pub struct Agent {
     mounts: Arc<Mounts>,
     offers: Arc<Offers>,
     programs: Programs,
+    commands: Commands,
+    proxying: Option<Proxying>,
     account: Arc<SessionAccount>,
     patience: Duration,
     stopped: Notify,
@@ -75,11 +98,32 @@ impl Agent {
     /// # Errors
     /// If the system gives no random number.
     pub fn new(connection: Connection<ToLaptop>, options: AgentOptions) -> io::Result<Self> {
+        Self::with_proxying(connection, options, None)
+    }
+
+    /// The same; programs find the commands that run on the laptop if `proxying` says how.
+    ///
+    /// # Errors
+    /// If the system gives no random number.
+    pub fn with_proxying(
+        connection: Connection<ToLaptop>,
+        options: AgentOptions,
+        proxying: Option<Proxying>,
+    ) -> io::Result<Self> {
         let files = Arc::new(RemoteFiles::new(connection.clone(), random()?));
         let asked: Arc<dyn Files> = Arc::<RemoteFiles>::clone(&files);
+        let inside = proxying.as_ref().map(|proxying| Inside {
+            session: proxying.session.clone().into(),
+            workspace: options.main.clone(),
+            directory: proxying.directory.clone(),
+            program: proxying.program.clone(),
+            shell_file: proxying.shell_file.clone(),
+        });
         let mounts = Arc::new(Mounts::new(options.main, options.mounts, asked));
         Ok(Self {
-            programs: Programs::new(connection.clone(), options.environment),
+            programs: Programs::new(connection.clone(), options.environment, inside),
+            commands: Commands::new(connection.clone(), Arc::clone(&mounts))?,
+            proxying,
             offers: Arc::new(Offers::new(Arc::clone(&mounts), connection.clone())),
             account: Arc::new(SessionAccount::new(options.account)),
             connection,
@@ -93,7 +137,8 @@ impl Agent {
     /// Does what the laptop asks for until the session has ended; the reason that the laptop gave for that, if it did.
     pub async fn run(&self, mut receiver: Receiver<ToServer>) -> Option<String> {
         let state = self.connection.state();
-        let waiting = remote_files::lose_patience(&self.files, state, self.patience);
+        let waiting = remote_files::lose_patience(&self.files, state.clone(), self.patience);
+        let losing_commands = self.commands.lose_patience(state, self.patience);
         // One after the other: a mount may be wished for twice, and not any more.
         let (wishes, mut wished) = unbounded_channel();
         let granting = async {
@@ -113,6 +158,7 @@ impl Agent {
                     Happening::Connected { resumed: false } => {
                         // A laptop that was started anew has no file open any more, and looks at nothing.
                         self.files.fail_pending();
+                        self.commands.begin_anew();
                         self.mounts.begin_anew();
                         wishes.send(None).ok()?;
                     }
@@ -122,6 +168,9 @@ impl Agent {
                     }
                     Happening::Message(ToServer::Program(viewer, input)) => {
                         self.programs.said(viewer, input);
+                    }
+                    Happening::Message(ToServer::Command(command, news)) => {
+                        self.commands.told(command, news);
                     }
                     Happening::Message(ToServer::Changed(changes)) => self.mounts.changed(&changes),
                     // Received as long as this runs.
@@ -143,10 +192,12 @@ impl Agent {
             () = granting => None,
             () = self.told_to_stop() => None,
             never = waiting => match never {},
+            never = losing_commands => match never {},
             never = losing => match never {},
         };
         // Whoever waits for a file is told first, so that it can end.
         self.files.end();
+        self.commands.end();
         self.programs.end_all().await;
         self.account.end();
         let mounts = Arc::clone(&self.mounts);
@@ -159,6 +210,12 @@ impl Agent {
     #[must_use]
     pub fn offers(&self) -> Arc<Offers> {
         Arc::clone(&self.offers)
+    }
+
+    /// The commands that are typed here and run on the laptop.
+    #[must_use]
+    pub fn commands(&self) -> Commands {
+        self.commands.clone()
     }
 
     /// How many programs run.
@@ -189,6 +246,7 @@ impl Agent {
     async fn grant(&self, number: u64, wish: Request) {
         let (mounts, programs) = (Arc::clone(&self.mounts), self.programs.clone());
         let (offers, account) = (Arc::clone(&self.offers), Arc::clone(&self.account));
+        let (commands, proxying) = (self.commands.clone(), self.proxying.clone());
         let done = spawn_blocking(move || match wish {
             Request::Mount(wanted) => offers.want(number, &wanted),
             Request::Unmount(root) => {
@@ -216,6 +274,13 @@ impl Agent {
             }
             Request::End(program) => programs.end(program).map(|()| Reply::Done),
             Request::Programs => Ok(Reply::Programs(programs.list())),
+            Request::Proxy(names) => {
+                let linked = proxying.map_or(Ok(()), |proxying| (proxying.link)(&names));
+                linked.map_err(|error| not_linked(&error))?;
+                programs.set_proxied(!names.is_empty());
+                commands.set_names(&names);
+                Ok(Reply::Done)
+            }
         });
         let reply = done.await.unwrap_or_else(|_| {
             Err(Failure {
@@ -226,4 +291,11 @@ impl Agent {
         // Fails for a session that has ended.
         self.connection.send(&ToLaptop::Control(number, reply)).ok();
     }
+}
+
+fn not_linked(error: &io::Error) -> Failure {
+    failure(
+        &format!("commands cannot be found by programs on the server: {error}"),
+        "Check ~/.claude-share/remote there and its permissions.",
+    )
 }

@@ -6,8 +6,9 @@
     reason = "tests: they make files that nobody has to recover, and panic if they cannot go on"
 )]
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use live::files::Root;
 use live_session::laptop::{Mount, Publisher};
 use live_session::server::{Agent, AgentOptions};
 use publish::Limits;
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, open, statx};
 use testkit::{Isolation, isolated};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
@@ -237,6 +239,29 @@ fn what_is_done_at_one_end_is_there_at_the_other() {
                 fs::read_to_string(project.join("moved/there")).unwrap(),
                 "2"
             );
+        },
+    );
+}
+
+#[test]
+fn the_kernel_knows_who_may_enter_before_anybody_is_told_of_the_mount() {
+    with_mount(
+        "the_kernel_knows_who_may_enter_before_anybody_is_told_of_the_mount",
+        async |project: PathBuf, mounts: PathBuf| {
+            fs::set_permissions(&project, Permissions::from_mode(0o750)).unwrap();
+            let cable = Cable::new();
+            let _server = start_agent(&cable, &mounts, LONG);
+            let laptop = start_laptop(&cable);
+            let publisher = &laptop.publisher;
+            let mut told = publisher.publish(ROOT, &project, "project", false).unwrap();
+            let point = mounted(&mut told).await;
+            let mode = spawn_blocking(move || {
+                let root = open(&point, OFlags::PATH, Mode::empty()).unwrap();
+                // Without asking the laptop.
+                let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+                statx(&root, "", flags, StatxFlags::MODE).unwrap().stx_mode
+            });
+            assert_eq!(mode.await.unwrap() & 0o7777, 0o750);
         },
     );
 }

@@ -11,6 +11,8 @@
     reason = "tests: they make files that nobody has to recover, read what the runner sets, and panic if they cannot go on"
 )]
 
+#[path = "hostile_server/commands.rs"]
+mod commands;
 #[path = "hostile_server/control.rs"]
 mod control;
 #[path = "hostile_server/driver.rs"]

@@ -7,7 +7,7 @@ use testkit::api_server::ApiRequest;
 use testkit::token_server::Mode;
 use testkit::{ApiServer, Ran, TokenServer, wait_until};
 
-use crate::machines::{Machines, PROJECT};
+use end_to_end::machines::{Machines, PROJECT};
 
 /// Where a login in the environment of the server's user would be taken from.
 const THEIRS: &str = "sk-ant-api03-FAKE-of-the-server";

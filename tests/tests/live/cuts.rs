@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use end_to_end::LIMIT;
 use testkit::{Process, wait_until};
 
-use crate::machines::{Machines, USER};
 use crate::work::Work;
+use end_to_end::machines::{Machines, USER};
 
 /// Beside the length of a cut: TCP and the daemon wait longer from one attempt to the next.
 const RETURN: Duration = Duration::from_secs(120);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use end_to_end::LIMIT;
 use testkit::wait_until;
 
-use crate::machines::Machines;
+use end_to_end::machines::Machines;
 
 #[test]
 fn a_session_next_door() {

@@ -3,7 +3,7 @@
 use end_to_end::LIMIT;
 use testkit::wait_until;
 
-use crate::machines::Machines;
+use end_to_end::machines::Machines;
 
 #[test]
 fn nothing_is_left_after_a_session() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use end_to_end::LIMIT;
 use testkit::{Process, wait_until};
 
-use crate::machines::{Machines, Traces, USER};
 use crate::work::Work;
+use end_to_end::machines::{Machines, Traces, USER};
 
 /// What does not come at once: the silence of the other end has to be noticed, and a server called again.
 const RETURN: Duration = Duration::from_secs(120);

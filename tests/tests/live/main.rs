@@ -8,7 +8,6 @@ mod delays;
 mod directories;
 mod ending;
 mod lost;
-mod machines;
 mod many;
 mod programs;
 mod real_client;

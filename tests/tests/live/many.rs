@@ -6,7 +6,7 @@ use std::time::Instant;
 use end_to_end::LIMIT;
 use testkit::{Process, Ran};
 
-use crate::machines::{Machines, USER};
+use end_to_end::machines::{Machines, USER};
 
 const SESSIONS: usize = 10;
 const FILES: usize = 100_000;

@@ -6,7 +6,7 @@ use end_to_end::LIMIT;
 use rustix::process::Signal;
 use testkit::{Process, Ran, wait_until};
 
-use crate::machines::Machines;
+use end_to_end::machines::Machines;
 
 #[test]
 fn a_program_has_the_three_pipes_and_its_status_comes_back() {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testkit::api_server::{REPLY, ToolUse};
 use testkit::{ApiServer, skip};
 
-use crate::machines::Machines;
+use end_to_end::machines::Machines;
 
 /// What the file says at first, and what the client makes of it.
 const BEFORE: &str = "fn answer() -> u32 {\n    41\n}\n";
@@ -143,7 +143,7 @@ fn cs_live_is_the_real_client() {
     // It starts in the mount, so these names are enough for it.
     let edit = "sed -i s/41/42/ answer.rs && cat answer.rs && uname -n";
     api.have_used(vec![using("Bash", &json!({"command": edit}))]);
-    let words = [&["live", "--"], &PROMPT[..]].concat();
+    let words = [&["live", "--no-proxy", "--"], &PROMPT[..]].concat();
     let mut terminal = machines.cs_terminal(&words);
     terminal.wait_for(REPLY, LIMIT);
     assert_eq!(terminal.wait(LIMIT).code(), Some(0), "{}", terminal.shown());

@@ -3,7 +3,7 @@
 use end_to_end::LIMIT;
 use testkit::terminal::CONTROL_C;
 
-use crate::machines::Machines;
+use end_to_end::machines::Machines;
 
 #[test]
 fn without_a_server_it_is_said_how_to_get_one() {
@@ -71,7 +71,7 @@ fn control_c_while_it_starts_ends_it() {
         drop(machines.server.run(&["sh", "-c", &script]).success());
     };
     sshd("STOP");
-    let mut terminal = machines.cs_terminal(&["live"]);
+    let mut terminal = machines.cs_terminal(&["live", "--no-proxy"]);
     terminal.wait_for("connecting to dev@server", LIMIT);
     terminal.type_text(CONTROL_C);
     assert_eq!(

@@ -3,7 +3,7 @@
 use end_to_end::LIMIT;
 use testkit::wait_until;
 
-use crate::machines::Machines;
+use end_to_end::machines::Machines;
 
 #[test]
 fn what_either_side_writes_the_other_reads_by_sshfs_too() {

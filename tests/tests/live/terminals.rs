@@ -3,7 +3,7 @@
 use end_to_end::LIMIT;
 use testkit::wait_until;
 
-use crate::machines::Machines;
+use end_to_end::machines::Machines;
 
 /// As they are typed.
 const DETACH: &str = "\u{1d}d";
@@ -14,7 +14,7 @@ fn claude_code_runs_there_and_its_end_is_the_sessions() {
         return;
     };
     let before = machines.traces();
-    let mut terminal = machines.cs_terminal(&["live"]);
+    let mut terminal = machines.cs_terminal(&["live", "--no-proxy"]);
     terminal.wait_for("  stop cs stop", LIMIT);
     terminal.wait_for("  detach Ctrl-] d (come back: cs attach)", LIMIT);
     // The stand-in client says so.
@@ -29,7 +29,7 @@ fn claude_code_runs_there_and_its_end_is_the_sessions() {
         "{shown:?}"
     );
     machines.wait_until_only(&before);
-    let mut terminal = machines.cs_terminal(&["live", "--", "--exit-status", "7"]);
+    let mut terminal = machines.cs_terminal(&["live", "--no-proxy", "--", "--exit-status", "7"]);
     assert_eq!(terminal.wait(LIMIT).code(), Some(7));
     machines.wait_until_only(&before);
 }
@@ -40,7 +40,7 @@ fn who_detaches_finds_everything_again() {
         return;
     };
     let script = "echo first line; while read line; do echo \"got $line\"; done";
-    let mut terminal = machines.cs_terminal(&["live", "--command", script]);
+    let mut terminal = machines.cs_terminal(&["live", "--no-proxy", "--command", script]);
     terminal.wait_for("first line", LIMIT);
     terminal.type_text("one\r");
     terminal.wait_for("got one", LIMIT);
@@ -102,7 +102,7 @@ fn a_lost_connection_shows_in_the_title_and_nowhere_else() {
         return;
     };
     let script = "echo first line; while read line; do echo \"got $line\"; done";
-    let mut terminal = machines.cs_terminal(&["live", "--command", script]);
+    let mut terminal = machines.cs_terminal(&["live", "--no-proxy", "--command", script]);
     terminal.wait_for("first line", LIMIT);
     machines
         .server
@@ -139,7 +139,8 @@ fn one_can_detach_while_the_connection_is_down() {
     let Some(machines) = Machines::or_skip() else {
         return;
     };
-    let mut terminal = machines.cs_terminal(&["live", "--command", "echo ready; cat"]);
+    let mut terminal =
+        machines.cs_terminal(&["live", "--no-proxy", "--command", "echo ready; cat"]);
     terminal.wait_for("ready", LIMIT);
     machines
         .server

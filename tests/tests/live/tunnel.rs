@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use testkit::{Process, Ran, wait_until};
 
-use crate::machines::{Machines, PROJECT, SERVER, USER};
+use end_to_end::machines::{Machines, PROJECT, SERVER, USER};
 
 const SESSION: &str = "project-20260418-120000";
 const MOUNT: &str = "/home/dev/.claude-share/mounts/project-20260418-120000";

@@ -3,7 +3,7 @@
 use end_to_end::LIMIT;
 use testkit::{Terminal, wait_until};
 
-use crate::machines::{Machines, PROJECT, SERVER};
+use end_to_end::machines::{Machines, PROJECT, SERVER};
 
 /// What the server's user logs in with.
 const PASSWORD: &str = "dev-FAKE-1234";
@@ -33,6 +33,9 @@ fn from_nothing_to_a_session_and_back() {
     init(&machines);
     let ready = machines.traces();
     let mut terminal = machines.cs_terminal(&["live"]);
+    // Whether commands of the server run here.
+    terminal.wait_for("Run them here? [y/N]", LIMIT);
+    terminal.type_text("n\r");
     client_is_shown_and_typed_to(&mut terminal);
     let mount = machines.main_mount();
     edits_are_seen_by_the_other_side(&machines, &mount);

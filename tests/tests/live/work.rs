@@ -6,7 +6,7 @@ use std::time::Duration;
 use end_to_end::LIMIT;
 use testkit::{Process, Terminal, wait_until};
 
-use crate::machines::{Machines, USER};
+use end_to_end::machines::{Machines, USER};
 
 /// Whoever works on the server ends its work when this is there.
 const STOP: &str = "/tmp/stop";

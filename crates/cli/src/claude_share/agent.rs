@@ -1,14 +1,16 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use live::SessionId;
-use live_process::agent::{self, AgentError, AgentOptions};
+use live_process::agent::{self, AgentError, AgentOptions, InsideError};
 use live_process::{Places, SessionName, session_id};
 
 use super::context::Context;
 use crate::environment::{Environment, Variable};
 use crate::error::{CliError, Kind};
+use crate::output::Output;
 use crate::program;
 
 /// Verbs that the laptop's end of a live session calls over ssh. People need none of them; no help names them.
@@ -46,6 +48,32 @@ pub(crate) struct SessionArgs {
     /// Fail file operations that have waited for a lost connection for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = agent::PATIENCE.as_secs())]
     patience: u64,
+}
+
+/// Carries out `agent inside --bin DIRECTORY -- WORDS…`, which no help names either; `None` if something else was asked for.
+/// It stands before every program of a session, so no command line is made for it.
+pub(crate) fn inside() -> Option<ExitCode> {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let (directory, words) = inside_words(&words)?;
+    let environment = Environment::read();
+    let error = agent::become_inside(directory, words, &environment.inherited());
+    let kind = match &error {
+        InsideError::Missing(_) => Kind::ClientNotFound,
+        InsideError::CannotExecute(..) => Kind::CannotExecute,
+    };
+    Output::new(&environment, false).failure(&CliError::new(kind, error.to_string(), ""));
+    Some(ExitCode::from(error.exit_code()))
+}
+
+/// The directory and the words.
+fn inside_words(words: &[OsString]) -> Option<(&Path, &[OsString])> {
+    let [agent, verb, option, directory, end, words @ ..] = words else {
+        return None;
+    };
+    let said = [agent, verb, option, end];
+    let is_asked = said.iter().zip(["agent", "inside", "--bin", "--"]);
+    let is_asked = is_asked.into_iter().all(|(said, word)| *said == word);
+    is_asked.then_some((Path::new(directory), words))
 }
 
 pub(crate) fn run(command: &AgentCommand, context: &Context) -> Result<(), CliError> {
@@ -117,5 +145,26 @@ impl From<AgentError> for CliError {
             _ => "",
         };
         Self::new(kind, error.to_string(), hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_agent_says_is_meant() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let told = words("agent inside --bin /d -- npm -- --bin");
+        let (directory, rest) = inside_words(&told).unwrap();
+        assert_eq!(directory, Path::new("/d"));
+        assert_eq!(rest, words("npm -- --bin"));
+        for other in [
+            "agent",
+            "agent inside /d -- npm",
+            "agent list --bin /d -- npm",
+        ] {
+            assert!(inside_words(&words(other)).is_none(), "{other}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use share::home_processes;
 
 use crate::environment::{self, Environment, Program};
 use crate::error::{self, CliError, Kind};
-use crate::program::{self, completions, man, version};
+use crate::program::{self, completions, man, runner, version};
 use context::Context;
 
 mod add_user;
@@ -144,6 +144,12 @@ pub fn main() -> ExitCode {
             Err(_) => ExitCode::from(Kind::Internal.exit_code()),
         };
     }
+    if let Some(code) = agent::inside() {
+        return code;
+    }
+    if runner::is_asked_for() {
+        return runner::run();
+    }
     program::run(command(), |cli: Cli| {
         let context = Context::new(Environment::read(), &cli.global);
         let result = dispatch(&cli.command, &context);
@@ -236,7 +242,7 @@ mod tests {
                 .find_subcommand(home_processes::ZYGOTE_ARGUMENT)
                 .is_none()
         );
-        assert!(!is_zygote());
+        assert!(!is_zygote() && !runner::is_asked_for());
     }
 
     #[test]

@@ -7,13 +7,14 @@ use live::programs::{Directory, Size, What};
 use live_process::client::Session;
 use live_process::local::{Run, Status, ToDaemon};
 
+use super::agreement::CommandArgs;
 use super::attached::{self, Left, Look};
 use super::context::Context;
 use super::detach_keys::DetachKeys;
 use super::signals::{Came, Signals};
 use super::starting::{self, SessionArgs};
 use super::viewing::{self, KeysArgs};
-use super::{account, sessions, summary};
+use super::{account, agreement, sessions, summary};
 use crate::claude_accounts::brought::Brought;
 use crate::error::CliError;
 
@@ -46,6 +47,8 @@ pub(crate) struct LiveArgs {
     #[arg(long)]
     keep: bool,
     #[command(flatten)]
+    pub(super) commands: CommandArgs,
+    #[command(flatten)]
     keys: KeysArgs,
     /// What Claude Code is started with
     #[arg(last = true, value_name = "CLIENT ARGS", conflicts_with_all = ["no_claude", "command"])]
@@ -55,14 +58,16 @@ pub(crate) struct LiveArgs {
 pub(crate) fn run(args: &LiveArgs, context: &Context) -> Result<ExitCode, CliError> {
     let keys = viewing::keys(&args.keys, context)?;
     let is_attended = io::stdin().is_terminal() && io::stdout().is_terminal();
-    // Before anything is begun: it may have to ask for the passphrase, and Ctrl-C ends that.
+    // Before anything is begun: it may have to ask for the passphrase, and for agreement, and Ctrl-C ends that.
+    let mut wanted = starting::wanted(&args.session, context)?;
     let account = args.account.as_deref();
     let account = account.map(|name| account::bring(name, context));
     let account = account.transpose()?;
+    wanted.session.account = account.as_ref().map(|brought| brought.account().clone());
+    wanted.session.commands = agreement::commands(&args.commands, &wanted.asked(), context)?;
     context.wait_for(async {
         let mut signals = Signals::catch()?;
-        let brought = account.as_ref().map(Brought::account);
-        let started = starting::start(&args.session, brought, context, &mut signals);
+        let started = starting::begin(&wanted.session, context, &mut signals);
         let (session, status) = started.await?;
         if let Some(Err(error)) = account.as_ref().map(Brought::keep) {
             starting::give_up(&session, &sessions::sessions(context)?).await;
@@ -119,7 +124,11 @@ async fn begin(
 
 /// The documented summary.
 fn welcome(status: &Status, keys: &DetachKeys, is_attached: bool) -> String {
-    let mut text = summary::mount_paths(status) + "  stop cs stop\n";
+    let mut text = summary::mount_paths(status);
+    if let Some(commands) = &status.commands {
+        text.push_str(&summary::commands_run_here(commands));
+    }
+    text.push_str("  stop cs stop\n");
     if is_attached && !keys.is_none() {
         text.push_str(&format!(
             "  detach {} (come back: cs attach)\n",
@@ -182,6 +191,7 @@ fn explain(left: &Left, args: &LiveArgs, context: &Context) {
 mod tests {
     use super::*;
     use crate::cs::summary::tests::status;
+    use live_process::local::CommandStatus;
 
     #[test]
     fn the_summary_says_how_to_leave_and_how_to_end() {
@@ -196,6 +206,16 @@ mod tests {
             "{text}"
         );
         assert!(welcome(&status(), &keys, false).ends_with("  stop cs stop\n"));
+        let mut with_commands = status();
+        with_commands.commands = Some(CommandStatus {
+            names: 29,
+            running: 0,
+        });
+        let text = welcome(&with_commands, &keys, false);
+        assert!(
+            text.ends_with("  commands run here: 29 names (cs proxy)\n  stop cs stop\n"),
+            "{text}"
+        );
         let none: DetachKeys = "none".parse().unwrap();
         assert!(welcome(&status(), &none, true).ends_with("  stop cs stop\n"));
     }

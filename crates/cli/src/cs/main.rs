@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::cs::main()
+    cli::shim::main().unwrap_or_else(cli::cs::main)
 }

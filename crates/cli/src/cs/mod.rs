@@ -8,11 +8,12 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::environment::{self, Environment, Program};
 use crate::error::{self, CliError, Kind};
-use crate::program::{self, completions, man, version};
+use crate::program::{self, completions, man, runner, version};
 use context::Context;
 
 mod account;
 mod add;
+pub(crate) mod agreement;
 mod attach;
 mod attached;
 mod chosen;
@@ -24,8 +25,11 @@ mod list;
 mod list_sessions;
 mod live;
 pub(crate) mod live_error;
+mod log;
 mod outbox;
 mod piped;
+mod proxy;
+mod proxy_answer;
 mod raw_terminal;
 mod remove;
 mod run;
@@ -77,6 +81,8 @@ enum Command {
     Where(where_mounted::WhereArgs),
     Status(status::StatusArgs),
     Run(run::RunArgs),
+    Proxy(proxy::ProxyArgs),
+    Log(log::LogArgs),
     Stop(stop::StopArgs),
     #[command(hide = true)]
     Daemon(daemon::DaemonArgs),
@@ -99,6 +105,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<ExitCode, CliError> 
         Command::List(args) => list::run(args, context),
         Command::Remove(args) => remove::run(args, context),
         Command::Where(args) => where_mounted::run(args, context),
+        Command::Proxy(args) => proxy::run(args, context),
+        Command::Log(args) => log::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Daemon(args) => daemon::run(args),
         Command::Keeper(args) => keeper::run(args, context),
@@ -112,6 +120,9 @@ fn dispatch(command: &Command, context: &Context) -> Result<ExitCode, CliError> 
 /// The whole program: from its arguments to its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    if runner::is_asked_for() {
+        return runner::run();
+    }
     program::run(command(), |cli: Cli| {
         let context = Context::new(Environment::read(), &cli.global);
         let result = dispatch(&cli.command, &context);
@@ -137,10 +148,10 @@ fn after_long_help() -> String {
 /// What an exit code means here; `None` if it never comes.
 fn meaning(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::NotFound => Some("no such session, profile, directory or account"),
+        Kind::NotFound => Some("no such session, profile, directory, account or command"),
         Kind::Conflict => Some("several sessions could be meant; or it is there already"),
         Kind::Network => Some("the server is not reached, or the connection is lost for good"),
-        Kind::Input => Some("bad input: a directory, a name, keys"),
+        Kind::Input => Some("bad input: a directory, a name, keys, a command"),
         Kind::Busy => {
             Some("a session's process here does not answer; or settings are being changed")
         }
@@ -198,6 +209,39 @@ mod tests {
     }
 
     #[test]
+    fn names_of_commands_are_given_with_commas_or_again() {
+        let line = "cs live --proxy just,hugo --sandbox --proxy g++ -- --proxy x";
+        let Command::Live(live) = parsed(line).command else {
+            panic!("live");
+        };
+        assert_eq!(live.commands.proxy, ["just", "hugo", "g++"]);
+        assert!(live.commands.sandbox && !live.commands.ask && !live.commands.map_output);
+        assert_eq!(live.client_arguments, ["--proxy", "x"]);
+        for line in [
+            "cs proxy",
+            "cs proxy --json --session x",
+            "cs proxy add just hugo",
+            "cs proxy remove docker",
+            "cs proxy agree --server x",
+            "cs proxy disagree",
+            "cs log",
+            "cs log x --json --last 3",
+        ] {
+            drop(parsed(line));
+        }
+    }
+
+    #[test]
+    fn what_commands_run_under_is_no_command_for_people() {
+        assert!(
+            command()
+                .find_subcommand(live_process::daemon::RUNNER)
+                .is_none()
+        );
+        assert!(!runner::is_asked_for());
+    }
+
+    #[test]
     fn options_behind_a_program_are_the_programs() {
         for line in ["cs run ls -la --session x", "cs run -- ls -la --session x"] {
             let Command::Run(run) = parsed(line).command else {
@@ -215,6 +259,13 @@ mod tests {
             "cs live --command x -- --resume",
             "cs stop --all name",
             "cs live --detach-keys ctrl-1",
+            "cs live --no-proxy --proxy just",
+            "cs live --no-proxy --ask",
+            "cs live --no-proxy --sandbox",
+            "cs live --no-proxy --map-output",
+            "cs proxy add",
+            "cs proxy --json add just",
+            "cs log --last x",
             "cs run",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

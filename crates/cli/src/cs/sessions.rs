@@ -123,7 +123,7 @@ pub(crate) async fn ask(
 /// If its daemon does not say.
 pub(crate) async fn status(connection: &mut LocalConnection) -> Result<Status, CliError> {
     match ask(connection, &ToDaemon::Status).await? {
-        FromDaemon::Status(status) => Ok(status),
+        FromDaemon::Status(status) => Ok(*status),
         _ => Err(senseless()),
     }
 }

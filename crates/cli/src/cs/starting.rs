@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use client::{Extras, Profile, Profiles};
 use live::control::Adapter;
-use live_process::BroughtAccount;
 use live_process::client::{Server, Session, Sessions, StartDirectory, StartSession};
 use live_process::local::{DirectoryStatus, FromDaemon, LinkState, Status, ToDaemon};
 use live_process::refusal;
 use tokio::time::timeout;
 
+use super::agreement::Asked;
 use super::context::{self, Context};
 use super::live_error::of_settings;
 use super::signals::{Came, Signals};
@@ -63,28 +63,11 @@ impl From<MountAdapter> for Adapter {
     }
 }
 
-/// Starts the session that `args` want, with `account`, and waits for its mounts. One that cannot be had, or is not wanted any more, is
-/// gone when this returns.
+/// Starts the session that is `wanted`, and waits until its directories are mounted, or offered to the server. One that
+/// cannot be had, or is not wanted any more, is gone when this returns.
 ///
 /// # Errors
-/// If there is no server to have it on, it cannot be reached, or mounts nothing; after Ctrl-C.
-pub(crate) async fn start(
-    args: &SessionArgs,
-    account: Option<&BroughtAccount>,
-    context: &Context,
-    signals: &mut Signals,
-) -> Result<(Session, Status), CliError> {
-    let wanted = StartSession {
-        account: account.cloned(),
-        ..wanted(args, context)?
-    };
-    begin(&wanted, context, signals).await
-}
-
-/// Starts the session that is `wanted`, and waits until its directories are mounted, or offered to the server.
-///
-/// # Errors
-/// As [`start`].
+/// If it cannot be reached, or mounts nothing; after Ctrl-C.
 pub(crate) async fn begin(
     wanted: &StartSession,
     context: &Context,
@@ -130,14 +113,36 @@ pub(crate) async fn give_up(session: &Session, sessions: &Sessions) {
     }
 }
 
-fn wanted(args: &SessionArgs, context: &Context) -> Result<StartSession, CliError> {
+/// A session that is to be, and the profile that its server has.
+pub(super) struct Wanted {
+    pub(super) session: StartSession,
+    profile: String,
+    server: String,
+}
+
+impl Wanted {
+    /// Whom it has to be agreed with that commands run here.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            profile: Some(&self.profile),
+            server: &self.server,
+            may_ask: true,
+        }
+    }
+}
+
+/// What `args` want, with no account and no commands yet.
+///
+/// # Errors
+/// If there is no server to have it on, or a directory cannot be published.
+pub(super) fn wanted(args: &SessionArgs, context: &Context) -> Result<Wanted, CliError> {
     let paths = context.paths()?;
     let profiles = Profiles::load(&paths).map_err(of_settings)?;
-    let (_, profile) = profiles
+    let (name, profile) = profiles
         .choose(args.server.as_deref())
         .map_err(of_settings)?;
     let directories = directories(args, context)?;
-    Ok(StartSession {
+    let session = StartSession {
         program: program::own_path()?,
         arguments: vec![daemon::NAME.into()],
         server: server(profile),
@@ -145,8 +150,14 @@ fn wanted(args: &SessionArgs, context: &Context) -> Result<StartSession, CliErro
         adapter: args.mount.into(),
         when_asked: false,
         account: None,
+        commands: None,
         name: None,
         local_time: jiff::Zoned::now().datetime(),
+    };
+    Ok(Wanted {
+        session,
+        profile: name.to_owned(),
+        server: profile.destination.to_string(),
     })
 }
 

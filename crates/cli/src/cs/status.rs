@@ -100,6 +100,9 @@ pub(crate) fn session(status: &Status, context: &Context) -> String {
         let words = account::told_with_vault(account, context).words();
         details.insert(0, ("account", words));
     }
+    if let Some(commands) = &status.commands {
+        details.push(("commands", summary::commands(commands)));
+    }
     let details = table::details(&details);
     let details = details.lines().map(|line| format!("  {line}\n"));
     summary::mount_paths(status) + &details.collect::<String>()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use live::control::Adapter;
-use live_process::local::{DirectoryStatus, LinkState, Status};
+use live_process::local::{CommandStatus, DirectoryStatus, LinkState, Status};
 use model::Timestamp;
 use serde_json::{Value, json};
 
@@ -32,6 +32,18 @@ pub(crate) fn mount_paths(status: &Status) -> String {
             .map(|directory| mount_path("extra", directory)),
     );
     lines.join("\n") + "\n"
+}
+
+/// That commands run here, as `cs live` says it.
+pub(crate) fn commands_run_here(commands: &CommandStatus) -> String {
+    let CommandStatus { names, .. } = commands;
+    format!("  commands run here: {names} names (cs proxy)\n")
+}
+
+/// How many commands are run here, and run now, in a few words.
+pub(crate) fn commands(commands: &CommandStatus) -> String {
+    let CommandStatus { names, running } = commands;
+    format!("{names} names run here, {running} running now")
 }
 
 fn mount_path(word: &str, directory: &DirectoryStatus) -> String {
@@ -155,6 +167,9 @@ pub(crate) fn json(status: &Status) -> Value {
         "bytes_received": status.bytes_received,
         "main_program": status.main.map(|program| program.0),
         "account": status.account.as_ref().map(|account| account::told(account).json()),
+        "commands": status.commands.as_ref().map(|commands| {
+            json!({"names": commands.names, "running": commands.running})
+        }),
     })
 }
 
@@ -226,6 +241,7 @@ pub(crate) mod tests {
             bytes_received: 812,
             main: None,
             account: None,
+            commands: None,
         }
     }
 
@@ -299,5 +315,13 @@ pub(crate) mod tests {
         assert_eq!(value["directories"][0]["local"], "/Users/me/data");
         assert_eq!(value["link"]["state"], "up");
         assert_eq!(value["link"]["round_trip_us"], 23_400);
+        assert_eq!(value["commands"], Value::Null);
+        let mut status = status();
+        status.commands = Some(CommandStatus {
+            names: 29,
+            running: 2,
+        });
+        let value = json(&status);
+        assert_eq!(value["commands"], json!({"names": 29, "running": 2}));
     }
 }

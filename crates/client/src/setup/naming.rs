@@ -77,6 +77,7 @@ mod tests {
             program: String::new(),
             added_at: 0,
             made: Made::default(),
+            commands_agreed_at: None,
             other: serde_json::Map::new(),
         };
         profiles.insert(&name, profile);

@@ -9,7 +9,8 @@ use live_session::server;
 use rustix::process::Signal;
 
 use super::{
-    AgentError, LivingAgent, control_name, environment_file, lock_name, log_name, socket_name,
+    AgentError, LivingAgent, commands_name, control_name, environment_file, links, lock_name,
+    log_name, socket_name,
 };
 use crate::lock::{self, Lock};
 use crate::{Places, SessionName, process};
@@ -51,11 +52,13 @@ pub fn clean(places: &Places, session: &SessionName) -> Result<(), AgentError> {
         }
     };
     let left = server::clean(&places.main_mount(session), &places.extra_mounts(session));
+    links::remove(places, session);
     environment_file::remove(places, session);
     server::remove_account(&places.accounts(session));
     for name in [
         socket_name(session),
         control_name(session),
+        commands_name(session),
         log_name(session),
     ] {
         // Fails if it is not there.

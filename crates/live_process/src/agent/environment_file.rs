@@ -1,9 +1,8 @@
 //! `env.sh`: what a shell on the server reads to be in a session's mount as the programs are that the agent runs.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use live_session::server::GIT_SETTINGS;
@@ -22,11 +21,7 @@ pub(crate) fn write(
     session: &SessionName,
     workspace: &Path,
 ) -> io::Result<PathBuf> {
-    let programs = places.make_remote(session)?.join("bin");
-    match DirBuilder::new().mode(0o700).create(&programs) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+    let programs = places.make_programs(session)?;
     let path = places.environment_file(session);
     let text = text(session, workspace, &programs);
     // A restart ends the mount too.
@@ -39,8 +34,7 @@ pub(crate) fn remove(places: &Places, session: &SessionName) {
     let path = places.environment_file(session);
     fs::remove_file(&path).ok();
     durable::remove_leftovers(&path);
-    let directory = places.remote(session);
-    for directory in [directory.join("bin"), directory] {
+    for directory in [places.programs(session), places.remote(session)] {
         fs::remove_dir(directory).ok();
     }
 }
@@ -84,7 +78,7 @@ fn git_settings() -> String {
 }
 
 /// As one word for a POSIX shell.
-fn quoted(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn quoted(bytes: &[u8]) -> Vec<u8> {
     let mut word = vec![b'\''];
     for &byte in bytes {
         match byte {

@@ -9,15 +9,16 @@ use std::time::Duration;
 use connection::relay::Socket;
 use connection::{Connection, State};
 use live::message::{ToLaptop, ToServer};
-use live_session::server::{self, Agent};
+use live_session::server::{self, Agent, Proxying};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use super::control::Control;
+use super::links::Links;
 use super::{
-    AgentError, AgentOptions, LivingAgent, control_name, environment_file, lock_name, log_name,
-    socket_name,
+    AgentError, AgentOptions, LivingAgent, commands_name, control_name, environment_file, links,
+    lock_name, log_name, shims, socket_name,
 };
 use crate::detached;
 use crate::lock::{self, Lock};
@@ -60,6 +61,8 @@ struct Serving<'a> {
     socket: Socket,
     /// For programs of this server.
     control: Socket,
+    /// For shims.
+    commands: Socket,
     agent: Arc<Agent>,
     connection: Connection<ToLaptop>,
     receiver: connection::Receiver<ToServer>,
@@ -77,6 +80,7 @@ impl<'a> Serving<'a> {
         if let Err(failure) = server::clean(&main, &extras) {
             detached::log(&failure.message);
         }
+        links::remove(places, session);
         environment_file::remove(places, session);
         let account = places.accounts(session).to_vec();
         server::remove_account(&account);
@@ -90,9 +94,14 @@ impl<'a> Serving<'a> {
             environment: options.environment.clone(),
         };
         Ok(Self {
-            agent: Arc::new(Agent::new(connection.clone(), agent)?),
+            agent: Arc::new(Agent::with_proxying(
+                connection.clone(),
+                agent,
+                Some(proxying(options)),
+            )?),
             socket: Socket::bind(&directory, &socket_name(session))?,
             control: Socket::bind(&directory, &control_name(session))?,
+            commands: Socket::bind(&directory, &commands_name(session))?,
             options,
             directory,
             lock,
@@ -133,9 +142,11 @@ impl<'a> Serving<'a> {
             () = stop => None,
             () = carry => None,
             () = Arc::clone(&control).serve(self.control) => None,
+            () = shims::serve(self.agent.commands(), self.commands) => None,
         };
         detached::log(&format!("ended: {}", reason.unwrap_or_default()));
         control.is_idle().await;
+        links::remove(places, session);
         environment_file::remove(places, session);
         drop((control, self.agent));
         server::remove_account(&places.accounts(session));
@@ -149,6 +160,21 @@ impl<'a> Serving<'a> {
         drop(self.lock);
         places.remove_unused();
         Ok(())
+    }
+}
+
+/// How programs find the commands that run on the laptop.
+fn proxying(options: &AgentOptions) -> Proxying {
+    let (places, session) = (options.places.clone(), options.session.clone());
+    let directory = places.programs(&session);
+    let shell_file = places.path_file(&session);
+    let links = Links::new(places, session, options.program.clone());
+    Proxying {
+        session: options.session.to_string(),
+        directory,
+        program: options.program.clone(),
+        shell_file,
+        link: Arc::new(move |names| links.set(names)),
     }
 }
 

@@ -9,7 +9,7 @@ use live::control::Failure;
 use zeroize::Zeroizing;
 
 use super::{ClientError, LOG, Published, Record, Session, Sessions, StartSession};
-use crate::daemon::DaemonOptions;
+use crate::daemon::{CommandsOptions, DaemonOptions};
 use crate::detached::Starting;
 use crate::lock::{self, Lock};
 use crate::record::{for_ssh, hexadecimal};
@@ -49,6 +49,10 @@ impl Sessions {
             adapter: start.adapter,
             when_asked: start.when_asked,
             account: start.account.as_ref().map(|account| account.name.clone()),
+            commands: start
+                .commands
+                .as_ref()
+                .map(|commands| commands.session.clone()),
             started_at: jiff::Timestamp::now().as_millisecond(),
             pid: 0,
         };
@@ -127,10 +131,16 @@ impl Sessions {
             runtime: self.places.daemons(),
             private: self.places.private().to_vec(),
             account: start.account.clone(),
+            commands: start.commands.as_ref().map(|commands| CommandsOptions {
+                added: commands.added.iter().map(ToString::to_string).collect(),
+                removed: commands.removed.iter().map(ToString::to_string).collect(),
+                environment: self.environment.clone(),
+            }),
             environment: for_ssh(&self.environment),
         };
         // Grown once: a list that moves while it grows leaves unwiped copies behind.
-        let mut input = Zeroizing::new(Vec::with_capacity(LARGEST_OPTIONS));
+        let largest = LARGEST_OPTIONS + options.commands.as_ref().map_or(0, CommandsOptions::room);
+        let mut input = Zeroizing::new(Vec::with_capacity(largest));
         serde_json::to_writer(&mut *input, &options).map_err(io::Error::other)?;
         let starting = Starting {
             program: &start.program,

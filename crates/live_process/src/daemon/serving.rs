@@ -11,6 +11,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use super::account::SessionAccount;
+use super::asking::{self, Asking};
 use super::stopping::StopRequest;
 use super::viewing::{Attached, view};
 use super::{Daemon, detached};
@@ -31,11 +32,19 @@ enum Answer {
     Viewer(Attached),
     /// It holds the session from here on.
     Holder,
+    /// It answers from here on what is asked before commands run.
+    Answering(Asking),
 }
 
 impl Daemon {
     /// Serves one connection to its end.
     pub(super) async fn serve(self: Arc<Self>, stream: UnixStream) {
+        if is_command(&stream) {
+            detached::log(
+                "a command of the server wanted to speak for the user, and was hung up on",
+            );
+            return;
+        }
         match self.talk(stream).await {
             Ok(()) | Err(LocalError::Closed) => {}
             Err(error) => detached::log(&format!("a program here was hung up on: {error}")),
@@ -60,6 +69,9 @@ impl Daemon {
                 Answer::Message(message) => writer.send(&message).await?,
                 Answer::Viewer(attached) => return view(attached, early, reader, writer).await,
                 Answer::Holder => return self.hold(early, reader, writer).await,
+                Answer::Answering(asking) => {
+                    return asking.answer_here(early, reader, writer).await;
+                }
             }
         }
     }
@@ -84,7 +96,7 @@ impl Daemon {
     async fn answer(&self, request: ToDaemon) -> Answer {
         let done = |result: Result<(), Failure>| result.map(|()| FromDaemon::Done);
         let answered = match request {
-            ToDaemon::Status => Ok(FromDaemon::Status(self.status())),
+            ToDaemon::Status => Ok(FromDaemon::Status(Box::new(self.status()))),
             ToDaemon::Add {
                 directory,
                 read_only,
@@ -116,8 +128,17 @@ impl Daemon {
             }
             ToDaemon::Programs => self.programs.list().await.map(FromDaemon::Programs),
             ToDaemon::End(program) => done(self.programs.end(program).await),
+            ToDaemon::Proxy {
+                added,
+                removed,
+                dropped,
+            } => done(self.change_commands(&added, &removed, &dropped)),
             ToDaemon::Hold => return Answer::Holder,
-            ToDaemon::Version(_) | ToDaemon::Input(_) => Err(Failure {
+            ToDaemon::Questions => match &self.asking {
+                Some(asking) => return Answer::Answering(asking.clone()),
+                None => Err(asking::nothing_is_asked()),
+            },
+            ToDaemon::Version(_) | ToDaemon::Input(_) | ToDaemon::Answer { .. } => Err(Failure {
                 message: "that has no place here".to_owned(),
                 hint: String::new(),
             }),
@@ -146,6 +167,7 @@ impl Daemon {
             bytes_received: self.counters.received.load(Ordering::Relaxed),
             main: *self.main(),
             account: self.account.as_ref().map(SessionAccount::status),
+            commands: self.command_status(),
         }
     }
 
@@ -160,6 +182,15 @@ impl Daemon {
             .and_then(|told| told.note);
         FromDaemon::Stopped { note }
     }
+}
+
+/// Whether a command that this process runs for the server has connected: it would answer its own questions, and publish
+/// what it likes.
+fn is_command(stream: &UnixStream) -> bool {
+    let process = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    let process = process.and_then(|process| u32::try_from(process).ok());
+    // 0: it is outside of this process's PID namespace, and no command is.
+    process.is_some_and(|process| process > 0 && runner::is_descendant(process))
 }
 
 fn attached(result: Result<Attached, Failure>) -> Answer {

@@ -125,6 +125,9 @@ impl Running {
         if let Some(account) = &daemon.account {
             account.end();
         }
+        if let Some(commands) = &daemon.commands {
+            commands.end();
+        }
         let directory = daemon.places.session(&daemon.name);
         let emptied = remove_all_but_lock(&directory);
         drop(lock);
@@ -154,8 +157,15 @@ fn remove_all_but_lock(directory: &Path) -> io::Result<()> {
 }
 
 impl Daemon {
-    /// Ends what is on the server. What is not known to have ended within `limit`, in words.
+    /// Ends what is on the server, and the commands here. What is not known to have ended within `limit`, in words.
     async fn end(&self, limit: Duration) -> Option<String> {
+        let note = self.end_there(limit).await;
+        // Also those of a server that was not reached.
+        self.publisher.end_commands().await;
+        note
+    }
+
+    async fn end_there(&self, limit: Duration) -> Option<String> {
         if let LinkState::Ended { .. } = self.link.now() {
             return None;
         }
@@ -176,6 +186,8 @@ impl Daemon {
 
     async fn end_on_server(&self, limit: Duration) {
         drop(timeout(limit / FOR_PROGRAMS, self.end_programs()).await);
+        // What programs have left running here: before its directories are taken from the server.
+        self.publisher.end_commands().await;
         // Everything that was written there is here when these are unmounted.
         for published in self.directories.published() {
             self.publisher

@@ -6,14 +6,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use live::Bytes;
 use live::control::{Adapter, Failure, Wanted};
 use live::files::{Change, Root};
+use live::{Bytes, RelativePath};
 use mount::Files;
 use tokio::sync::Notify;
 
-use super::adapters::{self, Mounted, told};
-use super::points;
+use super::adapters::{self, Mounted, Waiting, told};
+use super::{first_look, points};
 pub(super) use crate::failure;
 
 /// The longest name of a mount point, in bytes: `NAME_MAX`.
@@ -45,6 +45,9 @@ struct Mount {
     mounted: Option<Box<dyn Mounted>>,
     adapter: Adapter,
     point: PathBuf,
+    /// The same without links.
+    place: PathBuf,
+    read_only: bool,
 }
 
 impl Mounts {
@@ -72,12 +75,16 @@ impl Mounts {
             false => self.directory.join(&wanted.name),
         };
         let bare = points::make(&point)?;
+        let real = point.canonicalize().map_err(|error| told(&point, &error))?;
         let (files, lost) = (Arc::clone(&self.files), Arc::clone(&self.lost));
         let gone = move || lost.notify_one();
         let mounted = adapters::mount(wanted, &point, files, gone).inspect_err(|_| {
             drop(fs::remove_dir(&point));
         })?;
         bare.close().map_err(|error| told(&point, &error))?;
+        if wanted.adapter == Adapter::Native {
+            first_look::look(&point);
+        }
         let place = as_bytes(&point);
         self.keep(
             wanted.root,
@@ -85,6 +92,8 @@ impl Mounts {
                 mounted: Some(mounted),
                 adapter: wanted.adapter,
                 point,
+                place: real,
+                read_only: wanted.read_only,
             },
         );
         Ok(place)
@@ -151,6 +160,43 @@ impl Mounts {
         drop(state);
         for (adapter, point) in points {
             adapters::flush(adapter, &point);
+        }
+    }
+
+    /// All that programs have written, made, removed or set through any of them before is the laptop's when this returns, or
+    /// they will be told why it is not. Waits for that, as they would; not for what they begin meanwhile.
+    pub(super) fn settle(&self) {
+        self.wait_for_each(|mount| match mount.read_only {
+            true => None,
+            false => Some(mount.mounted.as_ref()?.settling()),
+        });
+    }
+
+    /// The kernel has been told what [`Mounts::changed`] was told before when this returns: who asks it finds nothing as it was
+    /// before. Not to be called where the laptop's answers are given.
+    pub(super) fn caught_up(&self) {
+        self.wait_for_each(|mount| Some(mount.mounted.as_ref()?.catching_up()));
+    }
+
+    /// In which mount the directory at that absolute path without links is, and where in it; `None` if it is in none, or in
+    /// one where nothing may be changed.
+    pub(super) fn locate(&self, directory: &Path) -> Option<(Root, RelativePath)> {
+        let state = self.state();
+        let mounted = state.mounted.iter();
+        let above = mounted.filter(|(_, mount)| directory.starts_with(&mount.place));
+        let (root, mount) = above.max_by_key(|(_, mount)| mount.place.as_os_str().len())?;
+        let path = directory.strip_prefix(&mount.place).ok()?;
+        let path = RelativePath::new(path.as_os_str().as_bytes()).ok()?;
+        (!mount.read_only).then_some((*root, path))
+    }
+
+    /// Without the lock: a mount may end meanwhile.
+    fn wait_for_each(&self, what: impl Fn(&Mount) -> Option<Waiting>) {
+        let state = self.state();
+        let waiting: Vec<_> = state.mounted.values().filter_map(what).collect();
+        drop(state);
+        for wait in waiting {
+            wait();
         }
     }
 

@@ -29,8 +29,9 @@ use crate::failure;
 use command::command;
 use running::{Running, Started};
 use sizes::Wish;
-pub use surroundings::GIT_SETTINGS;
+pub(super) use surroundings::Inside;
 use surroundings::Surroundings;
+pub use surroundings::{GIT_SETTINGS, path_with};
 use telling::Telling;
 use viewing::Viewing;
 
@@ -51,6 +52,8 @@ pub(super) struct Programs {
 
 struct Shared {
     surroundings: Surroundings,
+    /// How a program finds the commands that run on the laptop.
+    inside: Option<Inside>,
     telling: Telling,
     state: Mutex<State>,
 }
@@ -59,6 +62,8 @@ struct Shared {
 struct State {
     programs: BTreeMap<Program, Entry>,
     viewers: HashMap<Viewer, Viewing>,
+    /// Some commands run on the laptop.
+    is_proxied: bool,
     is_over: bool,
 }
 
@@ -73,12 +78,14 @@ impl Programs {
     pub(super) fn new(
         connection: Connection<ToLaptop>,
         environment: Vec<(OsString, OsString)>,
+        inside: Option<Inside>,
     ) -> Self {
         // Without it, the shell is what the environment says.
         let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
         let surroundings = Surroundings::new(environment, &passwd, getuid().as_raw());
         let shared = Shared {
             surroundings,
+            inside,
             telling: Telling::new(connection),
             state: Mutex::default(),
         };
@@ -95,11 +102,16 @@ impl Programs {
         account: Option<AccountEnvironment>,
         mount: impl FnOnce(Root) -> Option<PathBuf>,
     ) -> Result<(), Failure> {
-        self.state().admit(&start)?;
+        let is_proxied = {
+            let mut state = self.state();
+            state.admit(&start)?;
+            state.is_proxied
+        };
         let surroundings = &self.shared.surroundings;
+        let inside = self.shared.inside.as_ref().filter(|_| is_proxied);
         let started = Started {
-            command: command(&start.what, &surroundings.shell)?,
-            environment: surroundings.environment(account, &start.environment)?,
+            command: command(&start.what, &surroundings.shell, inside)?,
+            environment: surroundings.environment(account, &start.environment, inside)?,
             directory: self.directory(start.directory, mount)?,
         };
         let viewer = start.viewer;
@@ -127,6 +139,11 @@ impl Programs {
         };
         state.programs.insert(start.program, entry);
         Ok(())
+    }
+
+    /// Whether programs that are started from now on find commands that run on the laptop.
+    pub(super) fn set_proxied(&self, is_proxied: bool) {
+        self.state().is_proxied = is_proxied;
     }
 
     fn directory(

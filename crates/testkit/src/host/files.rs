@@ -131,12 +131,27 @@ impl Host {
     pub fn install_file(&self, file: &Path, at: &str) {
         let script = "mkdir -p \"${1%/*}/\" && : > \"$1\"";
         self.run(&["sh", "-c", script, "sh", at]).success();
+        self.show(file, at);
+    }
+
+    /// The same of a directory with all that is in it; what is at `at` must be empty.
+    ///
+    /// # Panics
+    /// When it cannot.
+    #[track_caller]
+    pub fn install_directory(&self, directory: &Path, at: &str) {
+        self.run(&["mkdir", "-p", at]).success();
+        self.show(directory, at);
+    }
+
+    #[track_caller]
+    fn show(&self, path: &Path, at: &str) {
         let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let tree = open_tree(CWD, file, flags)
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let tree = open_tree(CWD, path, flags)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let attach = || move_mount(&tree, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH);
         let attached = self.in_mounts(attach);
-        attached.unwrap_or_else(|error| panic!("{} at {at}: {error}", file.display()));
+        attached.unwrap_or_else(|error| panic!("{} at {at}: {error}", path.display()));
         self.lasting_mounts.lock().unwrap().push(at.to_owned());
     }
 

@@ -38,9 +38,10 @@ pub(crate) struct SessionArgs {
 }
 
 pub(crate) fn run(command: &TunnelCommand, context: &Context) -> Result<ExitCode, CliError> {
+    let may_ask = context.prompt.may_ask();
     let context = &live_context(context);
     let done = match command {
-        TunnelCommand::Serve(args) => serve::run(args, context),
+        TunnelCommand::Serve(args) => serve::run(args, may_ask, context),
         TunnelCommand::Mount(args) => mount::run(args, context),
         TunnelCommand::Status(args) => status::run(args, context),
         TunnelCommand::Umount(args) => umount::run(args, context),

@@ -1,12 +1,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use client::{Destination, Profiles};
+use client::{Destination, Profile, Profiles};
 use live::control::Adapter;
 use live_process::SessionName;
-use live_process::client::{Held, HeldSession, Server, Session, StartDirectory, StartSession};
+use live_process::client::{
+    Held, HeldSession, Server, Session, StartCommands, StartDirectory, StartSession,
+};
 use live_process::local::{LinkState, Status};
 
+use crate::cs::agreement::{self, Asked, CommandArgs};
 use crate::cs::context::{self, Context};
 use crate::cs::live_error::of_settings;
 use crate::cs::signals::{Came, Signals};
@@ -42,16 +45,26 @@ pub(crate) struct ServeArgs {
     /// `claude-share` on the server; looked for there if no profile says it
     #[arg(long, value_name = "PATH")]
     remote_program: Option<String>,
+    #[command(flatten)]
+    commands: CommandArgs,
 }
 
-pub(crate) fn run(args: &ServeArgs, context: &Context) -> Result<(), CliError> {
+pub(crate) fn run(args: &ServeArgs, may_ask: bool, context: &Context) -> Result<(), CliError> {
+    let profiles = Profiles::load(&context.paths()?).map_err(of_settings)?;
+    let known = known(args.server.as_deref(), &profiles)?;
+    let asked = Asked {
+        profile: known.profile.as_deref(),
+        server: &known.name,
+        may_ask,
+    };
+    let commands = agreement::commands(&args.commands, &asked, context)?;
     context.wait_for(async {
         let mut signals = Signals::catch()?;
         let server = tokio::select! {
-            server = server(args, context) => server?,
+            server = server(args, known, context) => server?,
             () = ending(&mut signals) => return Err(CliError::stopped()),
         };
-        let wanted = wanted(args, server)?;
+        let wanted = wanted(args, server, commands)?;
         let (session, status) = starting::begin(&wanted, context, &mut signals).await?;
         let held = match session.hold().await {
             Ok(held) => held,
@@ -136,7 +149,11 @@ fn lost_session(session: &Session, reason: &str) -> CliError {
     )
 }
 
-fn wanted(args: &ServeArgs, server: Server) -> Result<StartSession, CliError> {
+fn wanted(
+    args: &ServeArgs,
+    server: Server,
+    commands: Option<StartCommands>,
+) -> Result<StartSession, CliError> {
     Ok(StartSession {
         program: program::own_path()?,
         arguments: ["tunnel", daemon::NAME].map(Into::into).to_vec(),
@@ -148,22 +165,22 @@ fn wanted(args: &ServeArgs, server: Server) -> Result<StartSession, CliError> {
         adapter: Adapter::Native,
         when_asked: true,
         account: None,
+        commands,
         name: args.session.clone(),
         local_time: jiff::Zoned::now().datetime(),
     })
 }
 
 /// The server of a profile, or one that nobody has set up.
-async fn server(args: &ServeArgs, context: &Context) -> Result<Server, CliError> {
-    let profiles = Profiles::load(&context.paths()?).map_err(of_settings)?;
-    let known = known(args.server.as_deref(), &profiles)?;
+async fn server(args: &ServeArgs, known: Known, context: &Context) -> Result<Server, CliError> {
+    let has_program = known.profile.is_some();
     let mut server = known.server;
     if let Some(identity) = &args.identity {
         server.identity = Some(key(identity)?);
     }
     if let Some(program) = &args.remote_program {
         server.remote_program.clone_from(program);
-    } else if !known.has_program {
+    } else if !has_program {
         server.remote_program = find_program(&server, context).await?;
     }
     Ok(server)
@@ -172,17 +189,20 @@ async fn server(args: &ServeArgs, context: &Context) -> Result<Server, CliError>
 /// What is known of a server beforehand.
 struct Known {
     server: Server,
-    /// Also where `claude-share` is there.
-    has_program: bool,
+    /// As people call it.
+    name: String,
+    /// Its profile, which also says where `claude-share` is there.
+    profile: Option<String>,
 }
 
 fn known(named: Option<&str>, profiles: &Profiles) -> Result<Known, CliError> {
-    let of_profile = |profile| Known {
+    let of_profile = |(name, profile): (&str, &Profile)| Known {
         server: starting::server(profile),
-        has_program: true,
+        name: profile.destination.to_string(),
+        profile: Some(name.to_owned()),
     };
     let error = match profiles.choose(named) {
-        Ok((_, profile)) => return Ok(of_profile(profile)),
+        Ok(found) => return Ok(of_profile(found)),
         Err(error) => error,
     };
     // Without a user it is a name that is mistyped, more likely than a host.
@@ -191,8 +211,8 @@ fn known(named: Option<&str>, profiles: &Profiles) -> Result<Known, CliError> {
     };
     let destination = Destination::parse(named)?;
     let mut profiles = profiles.iter();
-    if let Some((_, profile)) = profiles.find(|(_, profile)| profile.destination == destination) {
-        return Ok(of_profile(profile));
+    if let Some(found) = profiles.find(|(_, profile)| profile.destination == destination) {
+        return Ok(of_profile(found));
     }
     Ok(Known {
         server: Server {
@@ -202,7 +222,8 @@ fn known(named: Option<&str>, profiles: &Profiles) -> Result<Known, CliError> {
             remote_program: String::new(),
             ssh_program: "ssh".into(),
         },
-        has_program: false,
+        name: destination.to_string(),
+        profile: None,
     })
 }
 
@@ -242,10 +263,12 @@ fn instructions(status: &Status, remote_program: &str) -> String {
     let local = status.directories.iter().find(|found| found.is_main);
     let local = local.map_or_else(String::new, |found| summary::path(&found.local.to_path()));
     let program = model::printable(typed(remote_program));
+    let commands = status.commands.as_ref();
+    let commands = commands.map_or_else(String::new, summary::commands_run_here);
     format!(
         "[claude-share] {local} is offered to {}
   session {session}
-Type there:
+{commands}Type there:
   {program} tunnel mount --session {session}
   . ~/.claude-share/remote/{session}/env.sh
   cd ~/.claude-share/mounts/{session}
@@ -303,7 +326,8 @@ mod tests {
         ] {
             let known = known(named, &profiles).unwrap();
             assert_eq!(known.server.destination, destination);
-            assert_eq!((known.server.port, known.has_program), (port, has_program));
+            let is_profile = known.profile.is_some();
+            assert_eq!((known.server.port, is_profile), (port, has_program));
             assert_eq!(known.server.identity.is_some(), has_program);
         }
         let kind = |named| known(Some(named), &profiles).err().unwrap().kind;

@@ -21,6 +21,27 @@ const TERMINAL_TYPE: &str = "xterm-256color";
 pub const GIT_SETTINGS: [(&str, &str); 2] =
     [("core.checkStat", "minimal"), ("core.trustctime", "false")];
 const GIT_COUNT: &str = "GIT_CONFIG_COUNT";
+/// Where programs are looked for if nothing says it.
+const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The script that the client runs before each command, and where it finds the one that the user has named.
+const CLIENT_FILE: &str = "CLAUDE_ENV_FILE";
+const USERS_CLIENT_FILE: &str = "CLAUDE_SHARE_ENV_FILE";
+
+/// How a program finds the commands that run on the laptop.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Inside {
+    /// What the session is called.
+    pub(in crate::server) session: OsString,
+    /// Where its main directory is mounted.
+    pub(in crate::server) workspace: PathBuf,
+    /// Where the commands are.
+    pub(in crate::server) directory: PathBuf,
+    /// What puts that into `PATH`, when a login shell has made that.
+    pub(in crate::server) program: PathBuf,
+    /// What does so in the shells of the client.
+    pub(in crate::server) shell_file: PathBuf,
+}
 
 /// See the head of this file.
 pub(super) struct Surroundings {
@@ -67,11 +88,12 @@ impl Surroundings {
         }
     }
 
-    /// The environment of a program that is started as `account` with `added`.
+    /// The environment of a program that is started as `account` with `added`, and finds commands as `inside` says.
     pub(super) fn environment(
         &self,
         account: Option<AccountEnvironment>,
         added: &[(Bytes, Bytes)],
+        inside: Option<&Inside>,
     ) -> Result<Vec<(OsString, OsString)>, Failure> {
         let mut environment = self.environment.clone();
         if let Some(account) = account {
@@ -89,8 +111,35 @@ impl Surroundings {
             environment.insert(name, value);
         }
         add_git_settings(&mut environment);
+        if let Some(inside) = inside {
+            inside.add_to(&mut environment);
+        }
         Ok(environment.into_iter().collect())
     }
+}
+
+impl Inside {
+    fn add_to(&self, environment: &mut BTreeMap<OsString, OsString>) {
+        environment.insert("CLAUDE_SHARE_SESSION".into(), self.session.clone());
+        environment.insert("CLAUDE_SHARE_WORKSPACE".into(), (&self.workspace).into());
+        if let Some(users) = environment.insert(CLIENT_FILE.into(), (&self.shell_file).into()) {
+            environment.insert(USERS_CLIENT_FILE.into(), users);
+        }
+        let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
+        let path = path_with(&self.directory, path);
+        environment.insert("PATH".into(), path);
+    }
+}
+
+/// `PATH` with `directory` as its first, and nowhere else.
+#[must_use]
+pub fn path_with(directory: &Path, path: Option<&OsStr>) -> OsString {
+    let path = path.unwrap_or(OsStr::new(USUAL_PATH)).as_bytes();
+    let directory = directory.as_os_str().as_bytes();
+    let others = path.split(|&byte| byte == b':');
+    let others = others.filter(|other| *other != directory);
+    let all: Vec<&[u8]> = [directory].into_iter().chain(others).collect();
+    OsString::from_vec(all.join(&b':'))
 }
 
 /// Behind those that there are.
@@ -148,7 +197,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()))
             .collect();
-        let environment = surroundings.environment(None, &added).unwrap();
+        let environment = surroundings.environment(None, &added, None).unwrap();
         let text = |text: OsString| text.into_string().unwrap();
         environment
             .into_iter()
@@ -225,7 +274,9 @@ mod tests {
         let account = [("ANTHROPIC_API_KEY", "ours"), ("EDITOR", "ed")];
         let account = AccountEnvironment::of(&account);
         let added = [("EDITOR".into(), "emacs".into())];
-        let environment = surroundings.environment(Some(account), &added).unwrap();
+        let environment = surroundings
+            .environment(Some(account), &added, None)
+            .unwrap();
         let of = |wanted: &str| {
             let mut found = environment.iter().filter(|(name, _)| name == wanted);
             found.next().map(|(_, value)| value.to_str().unwrap())
@@ -235,8 +286,42 @@ mod tests {
         assert_eq!(of("CLAUDE_CODE_USE_BEDROCK"), None);
         assert_eq!(of("ANTHROPIC_BASE_URL"), Some("kept"));
         assert_eq!(of("EDITOR"), Some("emacs"), "the laptop's word is the last");
-        let without = surroundings.environment(None, &[]).unwrap();
+        let without = surroundings.environment(None, &[], None).unwrap();
         assert!(without.contains(&("ANTHROPIC_AUTH_TOKEN".into(), "theirs".into())));
+    }
+
+    #[test]
+    fn commands_of_the_laptop_are_the_first_in_the_path() {
+        let path = |path| path_with(Path::new("/s/bin"), Option::map(path, OsStr::new));
+        assert_eq!(path(Some("/a:/b")), "/s/bin:/a:/b");
+        assert_eq!(path(Some("/a:/s/bin:/b:/s/bin")), "/s/bin:/a:/b");
+        assert_eq!(path(Some("/s/bin/x:")), "/s/bin:/s/bin/x:");
+        assert_eq!(path(Some("/s/bin")), "/s/bin");
+        assert_eq!(path(None), "/s/bin:/usr/local/bin:/usr/bin:/bin");
+        let agent = [
+            ("PATH", "/a"),
+            ("CLAUDE_SHARE_SESSION", "x"),
+            ("CLAUDE_ENV_FILE", "/home/env.sh"),
+        ];
+        let surroundings = surroundings(&agent, 0);
+        let inside = Inside {
+            session: "project-1".into(),
+            workspace: "/mount".into(),
+            directory: "/s/bin".into(),
+            program: "/program".into(),
+            shell_file: "/s/path.sh".into(),
+        };
+        let environment = surroundings.environment(None, &[], Some(&inside)).unwrap();
+        for (name, value) in [
+            ("PATH", "/s/bin:/a"),
+            ("CLAUDE_SHARE_SESSION", "project-1"),
+            ("CLAUDE_SHARE_WORKSPACE", "/mount"),
+            ("CLAUDE_ENV_FILE", "/s/path.sh"),
+            ("CLAUDE_SHARE_ENV_FILE", "/home/env.sh"),
+        ] {
+            assert!(environment.contains(&(name.into(), value.into())), "{name}");
+        }
+        assert_eq!(of(&surroundings, &[]).get("CLAUDE_SHARE_SESSION"), None);
     }
 
     #[test]
@@ -258,7 +343,7 @@ mod tests {
         let surroundings = surroundings(&[], 0);
         for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "x\0")] {
             surroundings
-                .environment(None, &[(name.into(), value.into())])
+                .environment(None, &[(name.into(), value.into())], None)
                 .unwrap_err();
         }
     }

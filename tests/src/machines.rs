@@ -7,22 +7,25 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use end_to_end::{LIMIT, is_installed};
+use crate::{LIMIT, is_installed};
 use serde_json::{Value, json};
 use testkit::{DelayingRelay, Host, Ran, Terminal, wait_until};
 
 /// What the server is called on the laptop.
-pub(crate) const SERVER: &str = "dev@server";
+pub const SERVER: &str = "dev@server";
 /// The developer's project on the laptop.
-pub(crate) const PROJECT: &str = "/home/dev/project";
-pub(crate) const USER: &str = "dev";
+pub const PROJECT: &str = "/home/dev/project";
+/// Of both.
+pub const USER: &str = "dev";
 /// Where the laptop finds what stands for a server far away.
 const RELAY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Both, joined by a cable.
-pub(crate) struct Machines {
-    pub(crate) laptop: Host,
-    pub(crate) server: Host,
+pub struct Machines {
+    /// Where the project is.
+    pub laptop: Host,
+    /// Where Claude Code is.
+    pub server: Host,
     /// Of the server, on the cable.
     address: Ipv4Addr,
     /// What the laptop connects to in place of the server, where the way is long.
@@ -33,13 +36,13 @@ impl Machines {
     /// New ones, with everything installed and a profile of the server; `None`, and the test noted as skipped, where
     /// there can be none.
     #[must_use]
-    pub(crate) fn or_skip() -> Option<Machines> {
+    pub fn or_skip() -> Option<Machines> {
         Machines::far_apart_or_skip(Duration::ZERO)
     }
 
     /// The same with so long a round trip between them, beside what the cable takes.
     #[must_use]
-    pub(crate) fn far_apart_or_skip(round_trip: Duration) -> Option<Machines> {
+    pub fn far_apart_or_skip(round_trip: Duration) -> Option<Machines> {
         let mut machines = Machines::bare_or_skip()?;
         let (laptop, server) = (&machines.laptop, &machines.server);
         for host in [laptop, server] {
@@ -60,7 +63,7 @@ impl Machines {
 
     /// With nothing of ours on either, no sshd that runs, and no key: only Claude Code is on the server.
     #[must_use]
-    pub(crate) fn bare_or_skip() -> Option<Machines> {
+    pub fn bare_or_skip() -> Option<Machines> {
         if let Err(reason) = Host::available() {
             testkit::skip(reason);
             return None;
@@ -135,23 +138,33 @@ impl Machines {
         drop(self.on_laptop(&script).success());
     }
 
+    /// The user has agreed that commands typed on the server run on the laptop.
+    #[track_caller]
+    pub fn agree_to_commands(&self) {
+        let edit =
+            "sed -i 's/\"added_at\":0/&,\"commands_agreed_at\":1/g' .claude-share/client.json";
+        drop(self.on_laptop(edit).success());
+        let agreed = "grep -q commands_agreed_at .claude-share/client.json";
+        drop(self.on_laptop(agreed).success());
+    }
+
     /// Runs a script as the user of the laptop.
     #[must_use = "check .success() or .code(n)"]
     #[track_caller]
-    pub(crate) fn on_laptop(&self, script: &str) -> Ran {
+    pub fn on_laptop(&self, script: &str) -> Ran {
         self.laptop.run_quickly_as(USER, &["sh", "-c", script])
     }
 
     /// The same on the server.
     #[must_use = "check .success() or .code(n)"]
     #[track_caller]
-    pub(crate) fn on_server(&self, script: &str) -> Ran {
+    pub fn on_server(&self, script: &str) -> Ran {
         self.server.run_quickly_as(USER, &["sh", "-c", script])
     }
 
     /// A command of `cs` in the project.
     #[must_use]
-    pub(crate) fn cs_command(&self, arguments: &[&str]) -> Command {
+    pub fn cs_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.laptop.command_as_user(USER, "env");
         command
             .arg(format!("--chdir={PROJECT}"))
@@ -163,21 +176,21 @@ impl Machines {
     /// Runs one to its end.
     #[must_use = "check .success() or .code(n)"]
     #[track_caller]
-    pub(crate) fn cs(&self, arguments: &[&str]) -> Ran {
+    pub fn cs(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.cs_command(arguments))
     }
 
     /// Runs `claude-share client …` on the laptop to its end.
     #[must_use = "check .success() or .code(n)"]
     #[track_caller]
-    pub(crate) fn client(&self, arguments: &[&str]) -> Ran {
+    pub fn client(&self, arguments: &[&str]) -> Ran {
         let words = [&["claude-share", "client"], arguments].concat();
         self.laptop.run_quickly_as(USER, &words)
     }
 
     /// Starts `cs` in the project on a terminal of 30 rows and 100 columns.
     #[must_use]
-    pub(crate) fn cs_terminal(&self, arguments: &[&str]) -> Terminal {
+    pub fn cs_terminal(&self, arguments: &[&str]) -> Terminal {
         let script = format!("cd {PROJECT} && stty rows 30 cols 100 && exec cs \"$@\"");
         let words = [&["-c", &script, "sh"], arguments].concat();
         self.laptop.terminal_as_user(USER, "sh", &words)
@@ -185,13 +198,13 @@ impl Machines {
 
     /// Starts a program as the user of the laptop, in his home, on a terminal.
     #[must_use]
-    pub(crate) fn laptop_terminal(&self, program: &str, arguments: &[&str]) -> Terminal {
+    pub fn laptop_terminal(&self, program: &str, arguments: &[&str]) -> Terminal {
         self.laptop.terminal_as_user(USER, program, arguments)
     }
 
     /// Starts a session that has a shell command instead of Claude Code, without looking at it; its name.
     #[track_caller]
-    pub(crate) fn live(&self, command: &str) -> String {
+    pub fn live(&self, command: &str) -> String {
         drop(self.cs(&["live", "--command", command]).success());
         self.session()["session"].as_str().unwrap().to_owned()
     }
@@ -199,14 +212,14 @@ impl Machines {
     /// The one session, as `cs where --json` has it.
     #[must_use]
     #[track_caller]
-    pub(crate) fn session(&self) -> Value {
+    pub fn session(&self) -> Value {
         self.cs(&["where", "--json"]).success().json()
     }
 
     /// Where the main directory of the one session is on the server.
     #[must_use]
     #[track_caller]
-    pub(crate) fn main_mount(&self) -> String {
+    pub fn main_mount(&self) -> String {
         let session = self.session();
         let all = session["directories"].as_array().unwrap();
         let main = all.iter().find(|directory| directory["kind"] == "main");
@@ -214,18 +227,18 @@ impl Machines {
     }
 
     /// Nothing comes or goes between the two any more, and neither is told.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.server.unplug(self.address);
     }
 
     /// As before [`Machines::cut`].
-    pub(crate) fn mend(&self) {
+    pub fn mend(&self) {
         self.server.plug_in(self.address);
     }
 
     /// Agents are told `options` too when they are started: bounds that a test need not wait for.
     #[track_caller]
-    pub(crate) fn have_agents_told(&self, options: &str) {
+    pub fn have_agents_told(&self, options: &str) {
         let script = format!(
             "#!/bin/sh
 case \"$1 $2\" in 'agent connect') set -- \"$@\" {options} ;; esac
@@ -241,15 +254,30 @@ exec /usr/local/bin/claude-share \"$@\"
 
     /// Waits until the connection of the one session is up.
     #[track_caller]
-    pub(crate) fn wait_until_up(&self) {
+    pub fn wait_until_up(&self) {
         wait_until("a connection", LIMIT, || {
             self.session()["link"]["state"] == "up"
         });
     }
 
+    /// The process of the one session's agent on the server.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn agent(&self) -> u32 {
+        let agents = self.on_server("claude-share agent list").success().stdout;
+        let agent: Value = serde_json::from_str(&agents).expect("one agent");
+        agent["pid"]
+            .as_u64()
+            .and_then(|pid| u32::try_from(pid).ok())
+            .expect("a process")
+    }
+
     /// Kills every process `name` of the user's on the laptop; at least one.
     #[track_caller]
-    pub(crate) fn kill_on_laptop(&self, name: &str) {
+    pub fn kill_on_laptop(&self, name: &str) {
         let script = format!(
             "found=; for each in /proc/[0-9]*; do
                 [ \"$(cat $each/comm 2>/dev/null)\" = {name} ] && kill -KILL ${{each#/proc/}} && found=1
@@ -260,7 +288,7 @@ exec /usr/local/bin/claude-share \"$@\"
 
     /// What runs, is mounted, and lies where the user may write, on both.
     #[must_use]
-    pub(crate) fn traces(&self) -> Traces {
+    pub fn traces(&self) -> Traces {
         Traces {
             laptop: Trace::of(&self.laptop),
             server: Trace::of(&self.server),
@@ -269,7 +297,7 @@ exec /usr/local/bin/claude-share \"$@\"
 
     /// Waits until nothing is left of what came after `before`.
     #[track_caller]
-    pub(crate) fn wait_until_only(&self, before: &Traces) {
+    pub fn wait_until_only(&self, before: &Traces) {
         wait_until_none("left on laptop and server", || {
             let now = self.traces();
             let mut left = now.laptop.beyond(&before.laptop);
@@ -280,7 +308,7 @@ exec /usr/local/bin/claude-share \"$@\"
 
     /// The same as [`Machines::wait_until_only`], but that there may be `more` in the home of the laptop's user.
     #[track_caller]
-    pub(crate) fn wait_until_only_and(&self, before: &Traces, more: &[&str]) {
+    pub fn wait_until_only_and(&self, before: &Traces, more: &[&str]) {
         let more = more.iter().map(|path| format!("file /home/{USER}/{path}"));
         let laptop = before.laptop.0.iter().cloned().chain(more).collect();
         self.wait_until_only(&Traces {
@@ -291,7 +319,7 @@ exec /usr/local/bin/claude-share \"$@\"
 
     /// [`Machines::wait_until_only`] of the laptop alone.
     #[track_caller]
-    pub(crate) fn wait_until_only_on_laptop(&self, before: &Traces) {
+    pub fn wait_until_only_on_laptop(&self, before: &Traces) {
         wait_until_none("left on the laptop", || {
             Trace::of(&self.laptop).beyond(&before.laptop)
         });
@@ -312,7 +340,7 @@ fn wait_until_none(what: &str, find: impl Fn() -> Vec<String>) {
 }
 
 /// See [`Machines::traces`].
-pub(crate) struct Traces {
+pub struct Traces {
     laptop: Trace,
     server: Trace,
 }

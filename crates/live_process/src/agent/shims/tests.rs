@@ -1,0 +1,359 @@
+//! What becomes of whoever says something as a shim does.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use connection::{Connection, Happening, Receiver};
+use live::SessionId;
+use live::commands::{Command, End, News, Order};
+use live::control::{Adapter, Reply, Request, Wanted};
+use live::files::Root;
+use live::message::{ToLaptop, ToServer};
+use live::programs::Stream;
+use live_session::server::{Agent, AgentOptions};
+use publish::{Limits, Service};
+use testkit::{Isolation, isolated};
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::spawn_blocking;
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const SESSION: SessionId = SessionId(*b"a session's name");
+
+/// Those of a session that has mounted nothing, and its end when the second is dropped.
+fn commands() -> (Agent, Receiver<ToServer>) {
+    let (connection, receiver) = Connection::new(SESSION).unwrap();
+    (agent(connection, Path::new("/nowhere")), receiver)
+}
+
+fn agent(connection: Connection<ToLaptop>, home: &Path) -> Agent {
+    let options = AgentOptions {
+        main: home.join("main"),
+        mounts: home.join("mounts"),
+        account: Vec::new(),
+        patience: LIMIT,
+        environment: Vec::new(),
+    };
+    Agent::new(connection, options).unwrap()
+}
+
+/// What a shim hears that says these bytes, and how the talk with it ends.
+async fn hear(said: &[u8]) -> (Vec<ToShim>, Result<(), ShimError>) {
+    let (agent, _receiver) = commands();
+    let (mut here, there) = duplex(64 << 10);
+    let hearing = async {
+        here.write_all(said).await.ok();
+        let mut heard = BytesMut::new();
+        while here.read_buf(&mut heard).await.unwrap() > 0 {}
+        let mut messages = Vec::new();
+        while let Some(message) = decode(&mut heard).unwrap() {
+            messages.push(message);
+        }
+        messages
+    };
+    let commands = agent.commands();
+    let both = async { tokio::join!(hearing, talk(&commands, there)) };
+    timeout(LIMIT, both).await.unwrap()
+}
+
+fn start_in(directory: &Path) -> FromShim {
+    FromShim::Start(Box::new(Typed {
+        name: "npm".into(),
+        arguments: Vec::new(),
+        directory: Bytes::copy_from_slice(directory.as_os_str().as_bytes()),
+        environment: Vec::new(),
+        streams: [End::Nothing; 3],
+        size: None,
+        umask: 0o022,
+    }))
+}
+
+fn start() -> FromShim {
+    start_in(Path::new("/"))
+}
+
+fn framed(messages: &[FromShim]) -> Vec<u8> {
+    let framed = messages.iter().map(|message| encode(message).unwrap());
+    framed.collect::<Vec<Bytes>>().concat()
+}
+
+#[tokio::test]
+async fn what_is_not_for_the_laptop_is_told() {
+    let said = framed(&[FromShim::Version(VERSION), start()]);
+    let (heard, ended) = hear(&said).await;
+    assert_eq!(heard, [ToShim::Version(VERSION), ToShim::Here]);
+    ended.unwrap();
+}
+
+#[tokio::test]
+async fn one_of_another_version_is_told_what_to_do() {
+    let said = framed(&[FromShim::Version(VERSION + 1), start()]);
+    let (heard, ended) = hear(&said).await;
+    let [ToShim::Version(VERSION), ToShim::Refused { hint, .. }] = &heard[..] else {
+        panic!("{heard:?}");
+    };
+    assert!(hint.contains("cs stop"));
+    ended.unwrap();
+}
+
+#[tokio::test]
+async fn whatever_is_no_shim_is_hung_up_on() {
+    for said in [
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        framed(&[start()]),
+        framed(&[FromShim::Version(VERSION), FromShim::InputEnded]),
+        [framed(&[FromShim::Version(VERSION)]), vec![0, 0, 0, 1, 99]].concat(),
+    ] {
+        let (heard, ended) = hear(&said).await;
+        assert_eq!(heard, [ToShim::Version(VERSION)]);
+        ended.unwrap_err();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_is_hung_up_on() {
+    let (agent, _receiver) = commands();
+    let (here, there) = duplex(64 << 10);
+    let ended = talk(&agent.commands(), there).await;
+    assert!(matches!(ended, Err(ShimError::Silent)));
+    drop::<DuplexStream>(here);
+}
+
+/// A session whose laptop has one directory mounted, and says what the test says.
+struct Session {
+    agent: Arc<Agent>,
+    laptop: Connection<ToServer>,
+    orders: UnboundedReceiver<(Command, Order)>,
+    point: PathBuf,
+}
+
+impl Session {
+    async fn start(home: &Path) -> Self {
+        let (connection, receiver) = Connection::new(SESSION).unwrap();
+        let agent = Arc::new(agent(connection.clone(), home));
+        let runs = Arc::clone(&agent);
+        tokio::spawn(async move { runs.run(receiver).await });
+        let (laptop, receiver) = Connection::new(SESSION).unwrap();
+        let service = Service::new(Limits::default());
+        service
+            .publish(Root(1), &home.join("project"), false)
+            .unwrap();
+        let (says, orders) = unbounded_channel();
+        let (replies, mut replied) = unbounded_channel();
+        tokio::spawn(be_laptop(
+            laptop.clone(),
+            receiver,
+            service.into(),
+            says,
+            replies,
+        ));
+        let (one, other) = duplex(64 << 10);
+        let carried = laptop.clone();
+        tokio::spawn(async move { carried.run(one).await.map(drop) });
+        tokio::spawn(async move { connection.run(other).await.map(drop) });
+        let wanted = Wanted {
+            root: Root(1),
+            name: "project".to_owned(),
+            is_main: true,
+            read_only: false,
+            adapter: Adapter::Native,
+            when_asked: false,
+            user: 0,
+            group: 0,
+        };
+        let names = Request::Proxy(vec!["npm".to_owned()]);
+        for request in [names, Request::Mount(wanted)] {
+            laptop.send(&ToServer::Control(1, request)).unwrap();
+            let reply = timeout(LIMIT, replied.recv()).await.unwrap().unwrap();
+            assert!(matches!(reply, Reply::Done | Reply::Mounted(_)));
+        }
+        Self {
+            agent,
+            laptop,
+            orders,
+            point: home.join("main"),
+        }
+    }
+
+    async fn order(&mut self) -> (Command, Order) {
+        timeout(LIMIT, self.orders.recv()).await.unwrap().unwrap()
+    }
+
+    fn say(&self, command: Command, news: News) {
+        self.laptop.send(&ToServer::Command(command, news)).unwrap();
+    }
+
+    /// A shim that has asked for a command.
+    async fn shim(&mut self) -> (Shim, Command) {
+        let (here, there) = duplex(64 << 10);
+        let commands = self.agent.commands();
+        tokio::spawn(async move { talk(&commands, there).await });
+        let mut shim = Shim {
+            stream: here,
+            heard: BytesMut::new(),
+        };
+        shim.say(&FromShim::Version(VERSION)).await;
+        shim.say(&start_in(&self.point)).await;
+        assert_eq!(shim.hear().await, ToShim::Version(VERSION));
+        let (command, order) = self.order().await;
+        assert!(matches!(order, Order::Start(_)));
+        (shim, command)
+    }
+}
+
+async fn be_laptop(
+    laptop: Connection<ToServer>,
+    mut receiver: Receiver<ToLaptop>,
+    service: Arc<Service>,
+    orders: UnboundedSender<(Command, Order)>,
+    replies: UnboundedSender<Reply>,
+) {
+    while let Some(happening) = receiver.next().await {
+        match happening {
+            Happening::Message(ToLaptop::File(number, request)) => {
+                let (service, laptop) = (Arc::clone(&service), laptop.clone());
+                spawn_blocking(move || {
+                    let outcome = service.execute(request);
+                    laptop.send(&ToServer::File(number, outcome)).ok();
+                });
+            }
+            Happening::Message(ToLaptop::Command(command, order)) => {
+                orders.send((command, order)).ok();
+            }
+            Happening::Message(ToLaptop::Control(_, reply)) => {
+                replies.send(reply.unwrap()).ok();
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Shim {
+    stream: DuplexStream,
+    heard: BytesMut,
+}
+
+impl Shim {
+    async fn say(&mut self, message: &FromShim) {
+        let bytes = encode(message).unwrap();
+        self.stream.write_all(&bytes).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> ToShim {
+        loop {
+            if let Some(message) = decode(&mut self.heard).unwrap() {
+                return message;
+            }
+            let read = self.stream.read_buf(&mut self.heard);
+            assert!(timeout(LIMIT, read).await.unwrap().unwrap() > 0);
+        }
+    }
+}
+
+fn with_session<F>(name: &str, test: impl FnOnce(Session) -> F)
+where
+    F: Future<Output = ()>,
+{
+    isolated(name, Isolation::MOUNTS, || {
+        if !Path::new("/dev/fuse").exists() {
+            return testkit::skip("no /dev/fuse");
+        }
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().canonicalize().unwrap();
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+        for name in ["project", "mounts"] {
+            fs::create_dir(home.join(name)).unwrap();
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async { test(Session::start(&home).await).await });
+        // Unmounts.
+        runtime.shutdown_timeout(LIMIT);
+    });
+}
+
+#[test]
+fn what_a_shim_and_its_command_say_is_passed_on() {
+    with_session(
+        "agent::shims::tests::what_a_shim_and_its_command_say_is_passed_on",
+        async |mut session| {
+            let (mut shim, command) = session.shim().await;
+            // Held until it runs.
+            shim.say(&FromShim::Signal(2)).await;
+            session.say(command, News::Started);
+            assert_eq!(shim.hear().await, ToShim::Started);
+            assert_eq!(session.order().await, (command, Order::Signal(2)));
+            for (said, order) in [
+                (FromShim::Input("in".into()), Order::Input("in".into())),
+                (FromShim::InputEnded, Order::InputEnded),
+                (FromShim::Signal(15), Order::Signal(15)),
+            ] {
+                shim.say(&said).await;
+                assert_eq!(session.order().await, (command, order));
+            }
+            let output = |length| News::Output {
+                stream: Stream::Err,
+                bytes: vec![b'x'; length].into(),
+            };
+            session.say(command, output(5));
+            assert!(matches!(shim.hear().await, ToShim::Output { bytes, .. } if bytes.len() == 5));
+            assert_eq!(session.order().await, (command, Order::Seen(5)));
+            // More than is taken without being read: nothing of it is seen until it is.
+            session.say(command, output(100_000));
+            let mut left = 100_000;
+            while left > 0 {
+                let ToShim::Output { bytes, .. } = shim.hear().await else {
+                    panic!("no output");
+                };
+                left -= bytes.len();
+            }
+            let mut seen = 0;
+            while seen < 100_005 {
+                let (_, Order::Seen(more)) = session.order().await else {
+                    panic!("not seen");
+                };
+                assert!(more > seen);
+                seen = more;
+            }
+            let ended = News::Ended {
+                code: Some(7),
+                signal: None,
+                read: 2,
+            };
+            session.say(command, ended);
+            session.say(command, News::Settled);
+            let told = ToShim::Ended {
+                code: Some(7),
+                signal: None,
+                read: 2,
+            };
+            assert_eq!(shim.hear().await, told);
+            let rest = shim.stream.read_buf(&mut shim.heard);
+            assert_eq!(timeout(LIMIT, rest).await.unwrap().unwrap(), 0);
+        },
+    );
+}
+
+#[test]
+fn a_shim_that_hangs_up_ends_its_command() {
+    with_session(
+        "agent::shims::tests::a_shim_that_hangs_up_ends_its_command",
+        async |mut session| {
+            let (mut shim, command) = session.shim().await;
+            session.say(command, News::Started);
+            assert_eq!(shim.hear().await, ToShim::Started);
+            drop(shim);
+            assert_eq!(session.order().await, (command, Order::End));
+            // Before it runs: not before it does.
+            let (shim, command) = session.shim().await;
+            drop(shim);
+            session.say(command, News::Started);
+            assert_eq!(session.order().await, (command, Order::End));
+        },
+    );
+}

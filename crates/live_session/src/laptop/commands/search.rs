@@ -1,0 +1,90 @@
+//! Where a command's program is.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use proxy::Name;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::published::Directories;
+
+/// The file of the first directory of `PATH` that has one of this name which can be executed. Directories that are not
+/// absolute do not count, and none that the server can put files into. Blocks.
+pub(super) fn find(name: &Name, path: &OsStr, published: &Directories) -> Option<PathBuf> {
+    let directories = path.as_bytes().split(|byte| *byte == b':');
+    let directories = directories.map(|bytes| Path::new(OsStr::from_bytes(bytes)));
+    let mut found = directories
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| (directory, directory.join(name.as_str())))
+        .filter(|(_, file)| is_executable(file));
+    let is_own = |directory: &Path| {
+        let resolved = fs::canonicalize(directory);
+        resolved.is_ok_and(|directory| !published.touch(&directory))
+    };
+    let (_, file) = found.find(|(directory, _)| is_own(directory))?;
+    Some(file)
+}
+
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.is_file())
+        && accessat(CWD, file, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use live::files::Root;
+
+    use super::super::published::Published;
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_where_only_the_laptop_puts_any() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = |name: &str, mode: Option<u32>| {
+            let directory = home.path().join(name);
+            fs::create_dir_all(&directory).unwrap();
+            if let Some(mode) = mode {
+                let file = directory.join("npm");
+                fs::File::create(&file).unwrap();
+                fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            directory
+        };
+        let project = directory("project", Some(0o755));
+        let inside = directory("project/bin", Some(0o755));
+        let plain = directory("plain", Some(0o644));
+        let of_directories = directory("of_directories", None);
+        fs::create_dir(of_directories.join("npm")).unwrap();
+        let link = home.path().join("link");
+        symlink(&inside, &link).unwrap();
+        let good = directory("good", Some(0o755));
+        let published = Directories::resolve(vec![Published {
+            root: Root(1),
+            directory: project.clone(),
+            read_only: true,
+            mounted: None,
+        }]);
+        let name = Name::new("npm").unwrap();
+        let search = |directories: &[&Path]| {
+            let words: Vec<_> = directories.iter().map(|path| path.as_os_str()).collect();
+            find(&name, &words.join(OsStr::new(":")), &published)
+        };
+        let bad = [
+            Path::new(""),
+            Path::new("."),
+            Path::new("good"),
+            &project,
+            &inside,
+            &plain,
+            &of_directories,
+            &link,
+        ];
+        assert_eq!(search(&bad), None);
+        let all: Vec<&Path> = bad.into_iter().chain([good.as_path()]).collect();
+        assert_eq!(search(&all), Some(good.join("npm")));
+    }
+}

@@ -1,0 +1,219 @@
+//! What waits to be told to who has typed a command.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::BytesMut;
+use live::Bytes;
+use live::commands::LARGEST_PIECE;
+use live::programs::Stream;
+use tokio::sync::Notify;
+
+/// How many things may wait: beside the bytes of the output, which are counted elsewhere, they take some memory too.
+const MOST: usize = 1 << 18;
+
+/// What is told to who has typed a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It is not for the laptop: the server's own is to run. Nothing follows.
+    Here,
+    /// It does not run at all. The words can be shown. Nothing follows.
+    Refused {
+        /// Why.
+        message: String,
+        /// What to do about it; empty if nobody knows.
+        hint: String,
+    },
+    /// It runs on the laptop.
+    Started,
+    /// It has output this, at most [`LARGEST_PIECE`].
+    Output {
+        /// Where; what goes to a terminal goes to [`Stream::Out`].
+        stream: Stream,
+        /// What.
+        bytes: Bytes,
+    },
+    /// So much of its input has been taken: in bytes, since it began.
+    Taken(u64),
+    /// This signal, by its number on Linux, has stopped it.
+    Stopped(i32),
+    /// It goes on.
+    Continued,
+    /// It has ended, all that it has output was told, and what it has changed shows in the mounts. Nothing follows.
+    Ended {
+        /// Its exit status, if it exited.
+        code: Option<i32>,
+        /// The signal that killed it, if one did.
+        signal: Option<i32>,
+        /// How much of its input it has read: in bytes, since it began.
+        read: u64,
+    },
+    /// Nobody knows how it has ended, or whether; the words, which can be shown, say why. Nothing follows.
+    Lost(String),
+}
+
+/// See the head of this file. One waits for what comes.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    told: VecDeque<Item>,
+    /// How much input was taken. Has no place among the others.
+    taken: Option<u64>,
+    /// The last of all is there.
+    is_over: bool,
+}
+
+enum Item {
+    Output(Stream, BytesMut),
+    Other(Told),
+}
+
+impl Queue {
+    /// Adds what is not the last; `false` if too much waits. Behind the last, it is dropped.
+    pub(super) fn push(&self, told: Told) -> bool {
+        self.add(told, false)
+    }
+
+    /// Adds the last, unless it is there.
+    pub(super) fn end(&self, told: Told) {
+        self.add(told, true);
+    }
+
+    fn add(&self, told: Told, is_last: bool) -> bool {
+        let mut waiting = self.waiting();
+        if waiting.is_over {
+            return true;
+        }
+        waiting.is_over = is_last;
+        match told {
+            Told::Taken(taken) => waiting.taken = Some(taken),
+            Told::Output { stream, bytes } => waiting.add(stream, bytes),
+            other => waiting.told.push_back(Item::Other(other)),
+        }
+        let has_room = waiting.told.len() <= MOST;
+        drop(waiting);
+        self.arrived.notify_one();
+        has_room
+    }
+
+    /// The next; `None` behind the last. Dropping the future loses nothing.
+    pub(super) async fn next(&self) -> Option<Told> {
+        loop {
+            if let Some(told) = self.take() {
+                return told;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// The next, if there is any or will be none.
+    fn take(&self) -> Option<Option<Told>> {
+        let mut waiting = self.waiting();
+        if let Some(taken) = waiting.taken.take() {
+            return Some(Some(Told::Taken(taken)));
+        }
+        match waiting.told.pop_front() {
+            None if waiting.is_over => Some(None),
+            None => None,
+            Some(Item::Other(told)) => Some(Some(told)),
+            Some(Item::Output(stream, mut bytes)) => {
+                let piece = bytes.split_to(bytes.len().min(LARGEST_PIECE)).freeze();
+                if !bytes.is_empty() {
+                    waiting.told.push_front(Item::Output(stream, bytes));
+                }
+                Some(Some(Told::Output {
+                    stream,
+                    bytes: piece,
+                }))
+            }
+        }
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.told.is_empty() && waiting.taken.is_none()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Output in small pieces, which nobody takes, waits as few large ones.
+    fn add(&mut self, stream: Stream, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Some(Item::Output(last, before)) = self.told.back_mut()
+            && *last == stream
+            && before.len() + bytes.len() <= LARGEST_PIECE
+        {
+            before.extend_from_slice(&bytes);
+            return;
+        }
+        self.told
+            .push_back(Item::Output(stream, BytesMut::from(bytes)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(stream: Stream, bytes: &[u8]) -> Told {
+        Told::Output {
+            stream,
+            bytes: Bytes::copy_from_slice(bytes),
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_that_wait_become_larger_in_order_and_none_is_too_large() {
+        let queue = Queue::default();
+        for (stream, bytes) in [
+            (Stream::Out, "a"),
+            (Stream::Out, ""),
+            (Stream::Out, "b"),
+            (Stream::Err, "c"),
+            (Stream::Out, "d"),
+        ] {
+            assert!(queue.push(output(stream, bytes.as_bytes())));
+        }
+        assert!(queue.push(Told::Taken(1)) && queue.push(Told::Taken(2)));
+        queue.push(output(Stream::Out, &vec![b'x'; LARGEST_PIECE + 7]));
+        let lost = Told::Lost("why".to_owned());
+        queue.end(lost.clone());
+        queue.end(Told::Here);
+        assert!(queue.push(Told::Started));
+        for expected in [
+            Told::Taken(2),
+            output(Stream::Out, b"ab"),
+            output(Stream::Err, b"c"),
+            output(Stream::Out, b"d"),
+            output(Stream::Out, &vec![b'x'; LARGEST_PIECE]),
+            output(Stream::Out, b"xxxxxxx"),
+            lost,
+        ] {
+            assert_eq!(queue.next().await, Some(expected));
+        }
+        assert_eq!(queue.next().await, None);
+        assert_eq!(queue.next().await, None);
+    }
+
+    #[test]
+    fn too_many_things_are_too_much() {
+        let queue = Queue::default();
+        let mut pushed = (0..=MOST).map(|at| match at % 2 {
+            0 => queue.push(output(Stream::Out, b"x")),
+            _ => queue.push(output(Stream::Err, b"x")),
+        });
+        assert_eq!(pushed.position(|has_room| !has_room), Some(MOST));
+    }
+}
