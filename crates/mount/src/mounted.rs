@@ -14,7 +14,7 @@ use crate::attributes::Owners;
 use crate::events;
 use crate::events::replay::{self, Replay};
 use crate::files::Files;
-use crate::filesystem::LaptopFiles;
+use crate::filesystem::{self, LaptopFiles};
 use crate::invalidator::Invalidator;
 use crate::later::Later;
 use crate::mounting::{self, Mountpoint, SUBTYPE, Wish};
@@ -149,6 +149,9 @@ impl Mounted {
             .flat_map(|change| self.shared.changed(change));
         let events = events::paired(events.collect());
         self.shared.invalidator.then_replay(events);
+        for change in changes {
+            filesystem::ahead::follow(&self.shared, change);
+        }
     }
 
     /// Waits until all that programs have written, made, removed or set through it before this is called has been answered by

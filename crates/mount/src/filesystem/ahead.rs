@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fuser::ReplyData;
-use live::files::{Access, Attributes, Entry, ErrorNumber, Kind, Opening, Place, Reply, Request};
+use live::files::{
+    Access, Attributes, Change, Entry, ErrorNumber, Kind, Opening, Place, Reply, Request,
+};
 
 use super::contents::read_now;
 use crate::ahead::{Aim, Flight, LARGEST_SMALL, Listed};
@@ -187,6 +189,7 @@ fn find_contents(
     attempt: Attempt,
 ) -> Next<(Bytes, Epoch)> {
     let mut table = shared.table();
+    table.nodes.read(node);
     let Some((place, known)) = small_file(&table, node, id) else {
         return Next::Ask;
     };
@@ -215,6 +218,31 @@ fn find_contents(
     };
     drop(table);
     Next::Coming(read_files(shared, places), attempt.asked())
+}
+
+/// A change is told: whoever reads such a file again and again finds the new contents on their way.
+pub(crate) fn follow(shared: &Arc<Shared>, change: &Change) {
+    let Change::At {
+        root,
+        path,
+        attributes: Some(attributes),
+    } = change
+    else {
+        return;
+    };
+    let is_small = attributes.kind == Kind::File && (1..=LARGEST_SMALL).contains(&attributes.size);
+    if *root != shared.root || !is_small {
+        return;
+    }
+    let place = {
+        let mut table = shared.table();
+        let node = table.nodes.by_identity(attributes);
+        let node = node.filter(|node| table.is_watched && table.nodes.take_wanted(*node));
+        let place = node.and_then(|node| table.nodes.place(node, 0));
+        let place = place.filter(|place| place.path == *path);
+        place.filter(|_| table.ahead.coming_file(path).is_none())
+    };
+    place.map(|place| read_files(shared, vec![place]));
 }
 
 /// Where the file is and what is known of it, if it is small and nothing needs to be open for it.

@@ -1,7 +1,7 @@
 //! The kernel's requests, one module for each subject. Nothing here waits: what the laptop has to be asked for is
 //! answered when its answer comes, on whatever thread that is.
 
-mod ahead;
+pub(crate) mod ahead;
 mod attributes;
 mod contents;
 mod directories;

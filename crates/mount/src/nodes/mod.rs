@@ -72,6 +72,10 @@ struct Node {
     /// The laptop has changed it, which was seen before it was told. The kernel may have been given both what it was like
     /// before and since, and keeps what it has taken last.
     is_early: bool,
+    /// Its contents were asked for since it was last told to have changed.
+    is_read: bool,
+    /// They were before it was, and may be again.
+    is_wanted: bool,
     /// What those who watch may have found, by the latest that was seen or told.
     latest: Option<Latest>,
 }
@@ -165,8 +169,7 @@ impl Nodes {
         self.nodes.get(&id)?.known.as_ref()
     }
 
-    /// As they are, if nothing is known to have happened to it since they were seen. What was told may be older than what
-    /// was seen before.
+    /// As they are, if nothing is known to have happened to it since they were seen, or told.
     pub(crate) fn current(&self, id: NodeId) -> Option<&Attributes> {
         let node = self.nodes.get(&id)?;
         node.known
@@ -239,6 +242,9 @@ impl Nodes {
     }
 
     /// It is told to be like that now. Whether that is news.
+    ///
+    /// What is told may be older than what was seen before, or than what is being done from here: then it only says that the
+    /// laptop has to be asked.
     pub(crate) fn change(&mut self, id: NodeId, attributes: &Attributes) -> bool {
         let next = Epoch(self.epoch.0 + 1);
         let Some(node) = self.nodes.get_mut(&id) else {
@@ -249,9 +255,14 @@ impl Nodes {
         if !is_early && known.is_some_and(|known| same(known, attributes)) {
             return false;
         }
+        let is_current = !node.is_unseen && node.is_newer(attributes);
         node.told(attributes);
         node.known = Some(*attributes);
+        if is_current {
+            node.known_at = next;
+        }
         node.is_plain = false;
+        node.is_wanted = std::mem::take(&mut node.is_read);
         node.changed = next;
         self.epoch = next;
         true
@@ -366,6 +377,8 @@ impl Node {
             is_plain: false,
             is_unseen: false,
             is_early: false,
+            is_read: false,
+            is_wanted: false,
             latest: None,
         }
     }

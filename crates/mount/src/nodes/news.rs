@@ -43,6 +43,13 @@ impl Latest {
 }
 
 impl Node {
+    /// Whether these are certainly of later than what was seen last. Changes that follow one another quickly may have the same
+    /// time.
+    pub(super) fn is_newer(&self, attributes: &Attributes) -> bool {
+        let told = Latest::of(attributes);
+        self.latest.is_none_or(|latest| told.is_later_than(&latest))
+    }
+
     /// It is told to be like that now.
     pub(super) fn told(&mut self, attributes: &Attributes) {
         let told = Latest::of(attributes);
@@ -107,6 +114,19 @@ impl Nodes {
     /// Whether it was changed from here, and nobody has seen what it is like since.
     pub(crate) fn is_unseen(&self, id: NodeId) -> bool {
         self.nodes.get(&id).is_some_and(|node| node.is_unseen)
+    }
+
+    /// Its contents are asked for.
+    pub(crate) fn read(&mut self, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.is_read = true;
+        }
+    }
+
+    /// Whether it was told to have changed, and was read before; once.
+    pub(crate) fn take_wanted(&mut self, id: NodeId) -> bool {
+        let node = self.nodes.get_mut(&id);
+        node.is_some_and(|node| std::mem::take(&mut node.is_wanted))
     }
 
     /// A name of it.

@@ -18,8 +18,10 @@ use super::{LARGEST_BATCH, Teller};
 use crate::Published;
 use crate::stat::fstat;
 
-/// How long it is waited for more changes before the first is told.
+/// How long it is waited for more changes before the first is told, while there are many…
 const BATCH: Duration = Duration::from_millis(10);
+/// …and when nothing was told for so long: for what comes with it, like the other half of a renaming.
+const FIRST: Duration = Duration::from_millis(1);
 /// How many directories are visited before it is looked for events again, so that few are lost.
 const VISITS: usize = 16;
 /// How often it is looked whether the published directory itself is still there: nothing tells of that while it is open.
@@ -115,6 +117,8 @@ pub(super) struct Tree {
     batch: Batch,
     /// When what is waiting must be told.
     due: Option<Instant>,
+    /// When something was told last.
+    told: Option<Instant>,
     /// When those that have lost their place are taken to have been moved away: the event of their new place comes after
     /// that of the old one.
     strays_due: Option<Instant>,
@@ -139,6 +143,7 @@ impl Tree {
             watched: None,
             batch: Batch::default(),
             due: None,
+            told: None,
             strays_due: None,
             retry: None,
             pause: FIRST_RETRY,
@@ -331,7 +336,10 @@ impl Tree {
         if self.batch.is_full() {
             self.flush();
         } else {
-            self.due.get_or_insert_with(|| Instant::now() + BATCH);
+            let now = Instant::now();
+            let is_first = self.told.is_none_or(|told| now > told + BATCH);
+            let pause = if is_first { FIRST } else { BATCH };
+            self.due.get_or_insert(now + pause);
         }
     }
 
@@ -356,6 +364,7 @@ impl Tree {
     pub(super) fn flush(&mut self) {
         self.due = None;
         if !self.batch.is_empty() {
+            self.told = Some(Instant::now());
             let changes = self.batch.look(self.root, &self.published);
             self.teller.tell(changes);
         }
