@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, kill_current_process_group,
     set_dumpable_behavior, setrlimit,
@@ -109,8 +109,9 @@ fn die(signal: i32, by_key: bool) -> ExitCode {
             signal_hook::low_level::emulate_default_handler(signal).ok();
         }
         SigSet::from(named).thread_unblock().ok();
-        raise(named).ok();
     }
+    // Also one without a name, of real time.
+    signal_hook::low_level::raise(signal).ok();
     let code = u8::try_from(KILLED.saturating_add(signal));
     ExitCode::from(code.unwrap_or(UNKNOWN))
 }

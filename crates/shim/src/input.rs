@@ -165,8 +165,10 @@ fn pass_on_keys(shared: &Shared, terminal: &Terminal) -> Option<()> {
         }
         let gives_lines = terminal.gives_lines();
         let count = read_some(shared, &mut piece[..room]);
-        // The laptop's terminal is told of the end as this one was: by a key.
-        let has_ended = gives_lines && piece[..count].last() != Some(&b'\n') && count < room;
+        let ends_line = piece[..count].last() == Some(&b'\n') || count == room;
+        // The laptop's terminal is told of the end as this one was: by a key. If this one has become raw meanwhile, what was
+        // read are keys and no line.
+        let has_ended = gives_lines && !ends_line && terminal.gives_lines();
         if count == 0 && !gives_lines {
             return Some(());
         }

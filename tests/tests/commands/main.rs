@@ -11,3 +11,4 @@ mod rounds;
 mod scene;
 mod table;
 mod threats;
+mod tunnel;

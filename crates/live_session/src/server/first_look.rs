@@ -27,7 +27,7 @@ pub(super) fn look(point: &Path) {
     // Fails where there can be no thread more: then it is as without.
     let looking = looking.spawn(move || {
         (0..TRIES).any(|_| is_known(&point).unwrap_or(true));
-        drop(done.send(()));
+        done.send(()).ok();
     });
     if looking.is_ok() {
         waits.recv_timeout(PATIENCE).ok();
