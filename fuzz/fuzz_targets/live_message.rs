@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use live::Message;
+use live::commands::Order;
 use live::control::Request as Wish;
 use live::files::{Change, Request, Target};
 use live::message::{ToLaptop, ToServer};
@@ -24,12 +25,14 @@ fn leads_down(path: &live::RelativePath) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Some(ToLaptop::File(_, request)) = again(bytes) {
-        match request {
+    match again(bytes) {
+        Some(ToLaptop::File(_, request)) => match request {
             Request::Attributes(Target::Place(place)) | Request::Remove(place) => leads_down(&place.path),
             Request::Rename { from, to, .. } => [from, to].iter().for_each(|place| leads_down(&place.path)),
             _ => {}
-        }
+        },
+        Some(ToLaptop::Command(_, Order::Start(start))) => leads_down(&start.directory),
+        _ => {}
     }
     match again(bytes) {
         Some(ToServer::Changed(changes)) => {

@@ -16,9 +16,12 @@ use crate::options;
 /// In milliseconds, unless told otherwise by `--rtt=0,20,80`; what the network of the hosts themselves takes comes on top.
 const ROUND_TRIPS: [u64; 3] = [0, 20, 80];
 
+/// Measures one kind of work, and prints it.
+type Line = fn(&Scene);
+
 pub(crate) fn live() {
     println!("\nlive sessions beside plain ssh (ms); a bar is what must hold at that round trip");
-    let lines: [(&str, fn(&Scene)); 5] = [
+    let lines: [(&str, Line); 5] = [
         ("echo", echo::echo),
         ("attach", attach::attach),
         ("changes", changes::changes),

@@ -3,17 +3,21 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
+#[path = "common/typed.rs"]
+mod typed;
 #[path = "common/wishes.rs"]
 mod wishes;
 
 use bytes::Bytes;
 use common::said::{change, outcome, request};
+use live::commands::{Command, News, Order};
 use live::files::{Handle, Place, Reply, Request, Root, Target};
 use live::message::{Message, ToLaptop, ToServer};
 use live::programs::Viewer;
 use live::{LARGEST_MESSAGE, Lane, RelativePath, files};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use typed::{command, news, order};
 use wishes::{input, output, reply_to_wish, wish};
 
 fn same<M: Message + PartialEq + std::fmt::Debug>(message: &M) {
@@ -57,6 +61,12 @@ proptest! {
         same(&ToServer::Program(Viewer(number), input));
         same(&ToLaptop::Program(Viewer(number), output));
         same(&ToLaptop::Taken(Viewer(number), number));
+    }
+
+    #[test]
+    fn what_is_said_of_commands_arrives(command in command(), order in order(), news in news()) {
+        same(&ToLaptop::Command(command, order));
+        same(&ToServer::Command(command, news));
     }
 
     #[test]
@@ -173,4 +183,38 @@ fn contents_go_behind_names() {
     assert_eq!(bytes(4_096).lane(), Lane::Metadata);
     assert_eq!(bytes(4_097).lane(), Lane::Bulk);
     assert_eq!(ToServer::Changed(Vec::new()).lane(), Lane::Metadata);
+}
+
+#[test]
+fn what_a_command_has_changed_is_told_before_it_is_said_to_be_settled() {
+    let settled = ToServer::Command(command_with(false), News::Settled);
+    assert_eq!(settled.lane(), ToServer::Changed(Vec::new()).lane());
+}
+
+#[test]
+fn the_end_of_a_command_goes_behind_its_output_and_a_signal_before_its_input() {
+    for has_terminal in [false, true] {
+        let command = command_with(has_terminal);
+        let output = News::Output {
+            stream: live::programs::Stream::Out,
+            bytes: Bytes::new(),
+        };
+        let ended = News::Ended {
+            code: Some(0),
+            signal: None,
+            read: 0,
+        };
+        let lane = |news| ToServer::Command(command, news).lane();
+        assert_eq!(lane(output), lane(ended));
+        let lane = |order| ToLaptop::Command(command, order).lane();
+        assert_eq!(lane(Order::Input(Bytes::new())), lane(Order::InputEnded));
+        assert_eq!(lane(Order::Signal(2)), Lane::Terminal);
+    }
+}
+
+fn command_with(has_terminal: bool) -> Command {
+    Command {
+        number: 1,
+        has_terminal,
+    }
 }

@@ -265,7 +265,11 @@ fn two_who_connect_at_once_have_the_same_agent() {
             testkit::Process::spawn_talking(command)
         })
         .collect();
-    wait_until("an agent", LIMIT, || !pair.agents().is_empty());
+    // It is a process before it says what it is.
+    wait_until("an agent", LIMIT, || {
+        let listed = pair.there(&["agent", "list"]).success();
+        !listed.stdout.is_empty()
+    });
     let living = pair.there(&["agent", "list"]).success().json();
     assert_eq!(living["session"], "twice");
     assert_eq!(pair.agents().len(), 1);

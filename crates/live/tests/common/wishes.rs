@@ -56,6 +56,7 @@ pub(crate) fn wish() -> impl Strategy<Value = Request> {
         detach,
         end,
         Just(Request::Programs),
+        vec(any::<String>(), 0..4).prop_map(Request::Proxy),
     ]
 }
 
