@@ -69,7 +69,10 @@ pub(super) fn decide<'a>(
 }
 
 fn nonsense(message: &str) -> Answer {
-    Answer::refused(message, "Run `claude-share doctor` on the server.")
+    Answer::refused(
+        message,
+        "Have both ends be of the same version: claude-share client init",
+    )
 }
 
 /// What a program on the laptop is told.

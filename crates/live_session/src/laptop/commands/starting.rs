@@ -200,7 +200,7 @@ impl Starting {
             Ok(Some(Report::NotSandboxed)) => {
                 return Err(Answer::refused(
                     "the laptop cannot keep it to the published directories",
-                    "Run `claude-share doctor` there.",
+                    "Its system has no landlock. On the laptop: cs stop, then cs live without --sandbox, or with --no-proxy.",
                 ));
             }
             Ok(_) => return Err(not_started(&io::ErrorKind::BrokenPipe.into())),
