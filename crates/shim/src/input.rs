@@ -166,9 +166,10 @@ fn pass_on_keys(shared: &Shared, terminal: &Terminal) -> Option<()> {
         let gives_lines = terminal.gives_lines();
         let count = read_some(shared, &mut piece[..room]);
         let ends_line = piece[..count].last() == Some(&b'\n') || count == room;
-        // The laptop's terminal is told of the end as this one was: by a key. If this one has become raw meanwhile, what was
-        // read are keys and no line.
-        let has_ended = gives_lines && !ends_line && terminal.gives_lines();
+        // The laptop's terminal is told of the end as this one was: by a key. What was typed while this one was a shell's, which
+        // has no lines, or becomes raw, are keys and no line: without an end it comes then, too.
+        let are_keys = terminal.is_for_raw() && count > 0;
+        let has_ended = gives_lines && !ends_line && !are_keys && terminal.gives_lines();
         if count == 0 && !gives_lines {
             return Some(());
         }
@@ -207,7 +208,11 @@ fn wait_for_keys(shared: &Shared, terminal: &Terminal) -> bool {
             return false;
         }
         if keys.contains(PollFlags::IN) && terminal.is_in_foreground() {
-            let is_ours = terminal.is_for_raw() || terminal.gives_lines();
+            // This process may have been stopped since it was asked for: then it is not raw before that has gone on.
+            let is_ours = match terminal.is_for_raw() {
+                true => terminal.enter(),
+                false => terminal.gives_lines(),
+            };
             if is_ours {
                 return true;
             }

@@ -128,6 +128,42 @@ fn it_stops_and_goes_on() {
 }
 
 #[test]
+fn what_is_typed_before_it_goes_on_are_keys_and_no_end() {
+    const ROUNDS: usize = 20;
+    let session = Session::new();
+    let Some(mut terminal) = shell(&session) else {
+        return;
+    };
+    let agent = session.agent(|mut agent| {
+        agent.started();
+        agent.output("running\r\n");
+        for round in 0..ROUNDS {
+            agent.wait_for_input(b"\x1a");
+            agent.say(&ToShim::Stopped(Signal::TSTP.as_raw()));
+            assert_eq!(agent.line_and_signal(Signal::CONT), b"keys");
+            agent.say(&ToShim::Continued);
+            agent.output(&format!("heard-{round}\r\n"));
+        }
+        agent.exited(0);
+    });
+    terminal.type_text("npm\r");
+    terminal.wait_for("running\r\n", LIMIT);
+    for round in 0..ROUNDS {
+        terminal.type_text("\x1a");
+        testkit::wait_until("it stops", LIMIT, || {
+            terminal.shown().matches("Stopped").count() > round
+        });
+        wait_for_prompt(&terminal);
+        // At once: the shell has the terminal yet.
+        terminal.type_text("fg\rkeys\r");
+        terminal.wait_for(&format!("heard-{round}\r\n"), LIMIT);
+    }
+    agent.join().unwrap();
+    wait_for_prompt(&terminal);
+    assert_cooked(&mut terminal, "after");
+}
+
+#[test]
 fn its_size_is_told() {
     let session = Session::new();
     let Some(mut terminal) = shell(&session) else {

@@ -198,6 +198,20 @@ impl Agent {
         }
     }
 
+    /// Until a line was typed and this signal passed on, in any order; the line without its end.
+    pub(crate) fn line_and_signal(&mut self, signal: Signal) -> Vec<u8> {
+        let (mut come, mut has_come) = (Vec::new(), false);
+        while !has_come || !matches!(come.last(), Some(b'\r' | b'\n')) {
+            match self.next_but_sizes() {
+                Some(FromShim::Input(bytes)) => come.extend_from_slice(&bytes),
+                Some(FromShim::Signal(number)) if number == signal.as_raw() => has_come = true,
+                other => panic!("{other:?} behind {come:?}"),
+            }
+        }
+        come.pop();
+        come
+    }
+
     /// Until this signal was passed on.
     pub(crate) fn wait_for_signal(&mut self, signal: Signal) {
         let expected = Some(FromShim::Signal(signal.as_raw()));
