@@ -17,11 +17,11 @@
 //!
 //! What the kernel does not tell, and is therefore told late or not at all:
 //! - What is written through a mapping (`mmap(2)`): when its file is closed and unmapped.
+//!   Where times do not tell two changes apart, see `ticks`, what is written so may be missed if the second is not told by a
+//!   write.
 //! - What happens to a file with several names (hard links) is told for the name by which it was done. The others have the
 //!   same [`live::files::Identity`]; when one is removed, `links` of the others is not told. A name outside of the
 //!   published directory tells nothing.
-//! - Where the file system's times tell no two changes apart that follow one another within a tick of its clock (Linux before
-//!   6.13: some milliseconds): the second of two that leave a file with the same length, if it was looked at between them.
 //! - How much room a file takes (`blocks`), where the file system decides that later than it is written.
 //! - A file system that is mounted over a directory that is watched already.
 //! - What others do in file systems that are not on this computer. There, and wherever not every directory can be watched,
@@ -34,6 +34,7 @@ mod follow;
 mod inotify;
 mod local;
 mod signal;
+mod ticks;
 mod visit;
 
 use std::collections::HashMap;

@@ -1,12 +1,14 @@
 //! What is to be told next: names that have to be looked at, each once however often it has changed.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use live::RelativePath;
-use live::files::{Change, Root};
+use live::files::{Change, Kind, Root};
 use rustix::io::Errno;
 
 use super::LARGEST_BATCH;
+use super::ticks::Ticks;
 use crate::Published;
 
 /// Changes that are told together.
@@ -15,12 +17,20 @@ pub(super) struct Batch {
     /// Directories that are not there any more with what was below them, whatever has the name now.
     gone: Vec<RelativePath>,
     marked: HashSet<RelativePath>,
+    /// Those of them whose contents were written.
+    written: HashSet<RelativePath>,
 }
 
 impl Batch {
     /// To be looked at.
     pub(super) fn mark(&mut self, path: RelativePath) {
         self.marked.insert(path);
+    }
+
+    /// The same, and its contents were written.
+    pub(super) fn mark_written(&mut self, path: RelativePath) {
+        self.mark(path.clone());
+        self.written.insert(path);
     }
 
     /// What was below it is told to be gone, before anything that is found.
@@ -34,12 +44,22 @@ impl Batch {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.gone.len() + self.marked.len() >= LARGEST_BATCH - 1
+        self.gone.len() + self.marked.len() + self.written.len() >= LARGEST_BATCH - 2
     }
 
     /// Empties it, and looks at each name.
-    pub(super) fn look(&mut self, root: Root, published: &Published) -> Vec<Change> {
-        let Self { gone, marked, .. } = std::mem::take(self);
+    pub(super) fn look(
+        &mut self,
+        root: Root,
+        published: &Published,
+        ticks: &mut Ticks,
+    ) -> Vec<Change> {
+        let Self {
+            gone,
+            marked,
+            written,
+        } = std::mem::take(self);
+        let now = Instant::now();
         let mut marked: Vec<RelativePath> = marked.into_iter().collect();
         // Directories before what is in them: where there is another, what was known below it ends first.
         marked.sort_unstable();
@@ -52,7 +72,11 @@ impl Batch {
                     attributes: None,
                     ..
                 } if told_gone.contains(&path) => {}
-                change => changes.push(change),
+                change => {
+                    let again = untold(&change, &written, ticks, now);
+                    changes.push(change);
+                    changes.extend(again);
+                }
             }
         }
         let gone = gone.iter().map(|path| Change::At {
@@ -63,6 +87,29 @@ impl Batch {
         changes.splice(0..0, gone);
         changes
     }
+}
+
+/// What is to be told besides, as its attributes do not.
+fn untold(
+    change: &Change,
+    written: &HashSet<RelativePath>,
+    ticks: &mut Ticks,
+    now: Instant,
+) -> Option<Change> {
+    let Change::At {
+        root,
+        path,
+        attributes: Some(attributes),
+    } = change
+    else {
+        return None;
+    };
+    let is_file = attributes.kind == Kind::File;
+    let is_untold = is_file && ticks.tell(path, attributes, written.contains(path), now);
+    is_untold.then(|| Change::Anything {
+        root: *root,
+        path: path.clone(),
+    })
 }
 
 fn look_at(root: Root, path: RelativePath, published: &Published) -> Change {

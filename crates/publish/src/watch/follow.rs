@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::batch::Batch;
 use super::directories::Directories;
 use super::inotify::{Allowance, Event, Inotify};
+use super::ticks::Ticks;
 use super::visit::{Contents, Lacking, Visit};
 use super::{LARGEST_BATCH, Teller};
 use crate::Published;
@@ -115,6 +116,7 @@ pub(super) struct Tree {
     /// What was last told of it.
     pub(super) watched: Option<bool>,
     batch: Batch,
+    ticks: Ticks,
     /// When what is waiting must be told.
     due: Option<Instant>,
     /// When something was told last.
@@ -142,6 +144,7 @@ impl Tree {
             is_setting_up: true,
             watched: None,
             batch: Batch::default(),
+            ticks: Ticks::default(),
             due: None,
             told: None,
             strays_due: None,
@@ -225,7 +228,10 @@ impl Tree {
         };
         // One that is too long for a path cannot be asked for either.
         if let Ok(path) = directory.join(name) {
-            self.mark(path);
+            match event.is_written() {
+                true => self.mark_written(path),
+                false => self.mark(path),
+            }
         }
         if event.is_of_names() {
             self.mark(directory);
@@ -324,6 +330,14 @@ impl Tree {
         }
     }
 
+    /// The same of a file whose contents were written.
+    fn mark_written(&mut self, path: RelativePath) {
+        if !self.is_setting_up {
+            self.batch.mark_written(path);
+            self.after_marking();
+        }
+    }
+
     /// A directory is not there any more, at least not as the one that it was.
     pub(super) fn mark_gone(&mut self, path: RelativePath) {
         if !self.is_setting_up {
@@ -365,7 +379,7 @@ impl Tree {
         self.due = None;
         if !self.batch.is_empty() {
             self.told = Some(Instant::now());
-            let changes = self.batch.look(self.root, &self.published);
+            let changes = self.batch.look(self.root, &self.published, &mut self.ticks);
             self.teller.tell(changes);
         }
     }

@@ -87,6 +87,11 @@ impl Event {
         self.what.intersects(MOVES)
     }
 
+    /// Its contents were written, or it was truncated.
+    pub(super) fn is_written(&self) -> bool {
+        self.what.contains(ReadFlags::MODIFY)
+    }
+
     /// What has the name may be another directory than before, or one that can be opened only now.
     pub(super) fn is_of_directory(&self) -> bool {
         self.what.contains(ReadFlags::ISDIR) && self.what.intersects(NAMES.union(ReadFlags::ATTRIB))

@@ -1,11 +1,13 @@
 //! File systems below a published directory.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 
+use live::files::Change;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 use testkit::{Isolation, isolated, wait_until};
 
-use crate::mirror::{LIMIT, Scene};
+use crate::mirror::{LIMIT, Scene, attributes_of, relative};
 
 #[test]
 fn another_file_system_below_is_watched_and_its_end_noticed() {
@@ -60,6 +62,39 @@ fn a_directory_in_two_places_is_not_followed_forever() {
             for place in ["a/loop", "twin"] {
                 unmount(scene.path(place), UnmountFlags::DETACH).unwrap();
             }
+        },
+    );
+}
+
+/// The times of ramfs tick on every system.
+#[test]
+fn two_writes_within_a_tick_are_told_as_two() {
+    isolated(
+        "mounts::two_writes_within_a_tick_are_told_as_two",
+        Isolation::MOUNTS,
+        || {
+            let scene = Scene::with(usize::MAX, |directory| {
+                let flags = MountFlags::empty();
+                mount("ramfs", directory.join(""), "ramfs", flags, None).unwrap();
+                fs::write(directory.join("file"), b"0").unwrap();
+            });
+            let path = scene.path("file");
+            let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+            let (mut told, mut within_a_tick) = (None, 0);
+            for round in 0..2_000 {
+                file.write_all_at(&[b'0' + (round % 10) as u8], 0).unwrap();
+                scene.drain();
+                let changes = std::mem::take(&mut scene.told().changes);
+                let has_anything = changes.iter().any(
+                    |change| matches!(change, Change::Anything { path, .. } if *path == relative("file")),
+                );
+                let now = attributes_of(&path).unwrap().changed;
+                if told.replace(now) == Some(now) {
+                    within_a_tick += 1;
+                    assert!(has_anything, "round {round}: {changes:?}");
+                }
+            }
+            println!("{within_a_tick} within a tick");
         },
     );
 }
