@@ -179,7 +179,10 @@ impl World {
 
     /// Unmounts it; what comes of that.
     pub(crate) fn unmount(&mut self) -> std::io::Result<()> {
-        self.watcher = None;
+        if let Some(watcher) = self.watcher.take() {
+            // Waits for what is being told: the mount is in use for that.
+            watcher.remove(ROOT);
+        }
         Arc::into_inner(self.mounted.take().unwrap())
             .expect("nobody else has it")
             .unmount()
