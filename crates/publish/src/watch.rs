@@ -17,8 +17,7 @@
 //!
 //! What the kernel does not tell, and is therefore told late or not at all:
 //! - What is written through a mapping (`mmap(2)`): when its file is closed and unmapped.
-//!   Where times do not tell two changes apart, see `ticks`, what is written so may be missed if the second is not told by a
-//!   write.
+//!   Where times do not tell two changes apart (see `ticks`), the second of two that are written so may not be told at all.
 //! - What happens to a file with several names (hard links) is told for the name by which it was done. The others have the
 //!   same [`live::files::Identity`]; when one is removed, `links` of the others is not told. A name outside of the
 //!   published directory tells nothing.
