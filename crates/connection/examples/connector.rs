@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let [_, directory, name] = words.as_slice() else {
         return ExitCode::from(2);
     };
-    match connection::relay::copy_standard_streams(Path::new(directory), name) {
+    match connection::relay::join_standard_streams(Path::new(directory), name) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("connector: {error}");

@@ -93,7 +93,10 @@ impl<Out> Connection<Out> {
     ///
     /// # Errors
     /// Why the stream is of no use any more.
-    pub async fn run(&self, stream: impl AsyncRead + AsyncWrite) -> Result<Ended, ConnectionError> {
+    pub async fn run(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+    ) -> Result<Ended, ConnectionError> {
         run(&self.shared, stream).await
     }
 

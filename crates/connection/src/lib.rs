@@ -10,6 +10,7 @@
 
 mod connection;
 mod error;
+mod outlet;
 mod run;
 mod shared;
 

@@ -19,7 +19,7 @@ const STEADY: Duration = Duration::from_secs(2);
 /// Makes streams to the other end.
 pub trait Connector: Send {
     /// What it makes.
-    type Stream: AsyncRead + AsyncWrite + Send;
+    type Stream: AsyncRead + AsyncWrite + Send + 'static;
 
     /// Makes one. Dropping the future leaves nothing behind.
     fn connect(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
@@ -29,7 +29,7 @@ impl<Function, Connecting, Stream> Connector for Function
 where
     Function: FnMut() -> Connecting + Send,
     Connecting: Future<Output = io::Result<Stream>> + Send,
-    Stream: AsyncRead + AsyncWrite + Send,
+    Stream: AsyncRead + AsyncWrite + Send + 'static,
 {
     type Stream = Stream;
 

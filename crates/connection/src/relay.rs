@@ -1,6 +1,7 @@
 //! The server's side: a process that outlives each stream listens on a unix socket, and short-lived ones, which `sshd`
-//! starts, copy their standard input and output to and from it.
+//! starts, hand it their standard input and output there, or copy them to and from it where those cannot be handed over.
 
+mod handed;
 mod place;
 
 use std::fs::File;
@@ -107,23 +108,43 @@ impl Drop for Socket {
 }
 
 async fn take_over<Out>(connection: Connection<Out>, stream: UnixStream) {
-    if let Ok(true) = timeout(SILENCE, speaks(&stream)).await {
+    match timeout(SILENCE, first_byte(&stream)).await {
+        Ok(Some(byte)) if handed::is_handed(byte) => {
+            if let Ok(given) = handed::take(&stream).and_then(UnixStream::from_std) {
+                run_while_there(&connection, given, &stream).await;
+            }
+        }
+        // See `serve`.
+        Ok(Some(_)) => drop(connection.run(stream).await),
+        Ok(None) | Err(_) => {}
+    }
+}
+
+/// Runs `connection` over `given` for as long as `giver`, from which it came, is there: who gave it ends with its `sshd`, and
+/// with this.
+async fn run_while_there<Out>(connection: &Connection<Out>, given: UnixStream, giver: &UnixStream) {
+    tokio::select! {
+        // It never says anything more: this is its end.
+        _ = first_byte(giver) => {}
+        () = run_when_spoken_to(connection, given) => {}
+    }
+}
+
+async fn run_when_spoken_to<Out>(connection: &Connection<Out>, stream: UnixStream) {
+    if let Ok(Some(_)) = timeout(SILENCE, first_byte(&stream)).await {
         // See `serve`.
         drop(connection.run(stream).await);
     }
 }
 
-/// Waits until something comes. `false` if nothing will.
-async fn speaks(stream: &UnixStream) -> bool {
+/// Waits until something comes, and leaves it there. `None` if nothing will.
+async fn first_byte(stream: &UnixStream) -> Option<u8> {
     let look = || {
         let mut byte = [0];
         let (length, _) = rustix::net::recv(stream, &mut byte, RecvFlags::PEEK)?;
-        Ok(length > 0)
+        Ok((length > 0).then_some(byte[0]))
     };
-    stream
-        .async_io(Interest::READABLE, look)
-        .await
-        .unwrap_or(false)
+    stream.async_io(Interest::READABLE, look).await.ok()?
 }
 
 /// Connects to the socket `name` in `directory`, and makes sure that it is this user's process that listens there. Blocks
@@ -139,21 +160,31 @@ pub fn connect(directory: &Path, name: &str) -> Result<std::os::unix::net::UnixS
     }
 }
 
-/// Copies this process's standard input to the socket `name` in `directory`, and what comes from there to its standard
-/// output, until the process there hangs up. Blocks. The last thing a process does: a thread may go on reading the standard input.
+/// Joins this process's standard input and output to the socket `name` in `directory`, until the process there hangs up.
+/// Blocks. They are handed over to that process if they are one socket, as `sshd`'s are; otherwise what comes is copied. The
+/// last thing a process does: a thread may go on reading the standard input.
 ///
 /// # Errors
 /// As [`connect`], and if copying fails.
-pub fn copy_standard_streams(directory: &Path, name: &str) -> Result<(), PlaceError> {
+pub fn join_standard_streams(directory: &Path, name: &str) -> Result<(), PlaceError> {
     let socket = connect(directory, name)?;
     leave_when_nobody_listens(socket.try_clone()?)?;
+    if let Some(stream) = handed::one_stream(&io::stdin(), &io::stdout()) {
+        handed::give(&socket, stream)?;
+        return Ok(until_hung_up(socket)?);
+    }
     // Not Rust's own, which keep back what is no whole line.
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     Ok(copy(socket, input, output)?)
 }
 
-/// Ends the copying some time after nobody takes this process's standard output any more. The process at the other end of
+/// The process at the other end says nothing to one that has handed over its stream.
+fn until_hung_up(mut socket: std::os::unix::net::UnixStream) -> io::Result<()> {
+    copy_at_once(&mut socket, &mut io::sink())
+}
+
+/// Ends the joining some time after nobody takes this process's standard output any more. The process at the other end of
 /// `socket` hangs up then; one that is stopped does not, and has no use for one more of these with every attempt to reach it.
 fn leave_when_nobody_listens(socket: std::os::unix::net::UnixStream) -> io::Result<()> {
     thread::Builder::new().spawn(move || {

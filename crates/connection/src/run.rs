@@ -1,14 +1,15 @@
 //! One stream, from its beginning to its end.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use live::{PING_INTERVAL, SILENCE};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::outlet::Outlet;
 use crate::shared::{OnStream, Shared};
 use crate::{ConnectionError, Ended};
 
@@ -21,20 +22,20 @@ const PIECE: usize = 64 << 10;
 
 pub(crate) async fn run(
     shared: &Shared,
-    stream: impl AsyncRead + AsyncWrite,
+    stream: impl AsyncRead + AsyncWrite + Send + 'static,
 ) -> Result<Ended, ConnectionError> {
-    let on = match OnStream::begin(shared) {
+    let (reader, writer) = tokio::io::split(stream);
+    let on = match OnStream::begin(shared, Outlet::new(writer)) {
         Ok(on) => on,
         Err(over) => return over,
     };
-    let (reader, writer) = tokio::io::split(stream);
     let mut reading = pin!(read(shared, &on, reader));
     let mut ousted = pin!(on.ousted());
     let written = tokio::select! {
         biased;
         why = &mut ousted => return why,
         // Before reading, so that the other end learns whom it speaks with also if its hello is refused.
-        written = write(shared, &on, writer) => written,
+        written = write(shared, &on) => written,
         ended = &mut reading => return ended,
     };
     // What the other end said before it hung up may still be on its way, and is the better reason.
@@ -80,28 +81,18 @@ async fn read(
 }
 
 /// Writes what is to be written, until a goodbye is.
-async fn write(
-    shared: &Shared,
-    on: &OnStream<'_>,
-    mut writer: impl AsyncWrite + Unpin,
-) -> io::Result<()> {
-    let mut buffer = BytesMut::new();
+async fn write(shared: &Shared, on: &OnStream<'_>) -> io::Result<()> {
     let mut ping_at = Instant::now() + PING_INTERVAL;
     // `None`: `run` is about to be told.
-    while let Some(filled) = on.fill(&mut buffer, &mut ping_at) {
-        if !buffer.is_empty() {
-            writer.write_all_buf(&mut buffer).await?;
-            writer.flush().await?;
-        } else if !filled.is_parting {
-            tokio::select! {
-                () = shared.to_write.notified() => {}
-                () = sleep_until(filled.until) => {}
-            }
-        }
-        if filled.is_parting {
+    while let Some(written) = poll_fn(|context| on.poll_write(context, &mut ping_at)).await? {
+        if written.is_parting {
             // The goodbye is written; that the other end may be gone does not matter any more.
-            drop(writer.shutdown().await);
+            poll_fn(|context| on.poll_shutdown(context)).await;
             return Ok(());
+        }
+        tokio::select! {
+            () = shared.to_write.notified() => {}
+            () = sleep_until(written.until) => {}
         }
     }
     std::future::pending().await

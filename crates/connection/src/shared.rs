@@ -1,15 +1,18 @@
 //! What a [`Connection`](crate::Connection), its receiver and the streams that it runs on share.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use live::message::DecodeError;
 use live::{Event, Incarnation, Lane, Link, LinkError, PING_INTERVAL, SessionId};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::outlet::Outlet;
 use crate::{ConnectionError, Ended, SendError};
 
 /// How much may wait in a lane before [`Connection::room`](crate::Connection::room) makes its callers wait, in bytes.
@@ -60,6 +63,8 @@ struct Inner {
     link: Link,
     /// The number of the stream that `link` is on.
     stream: u64,
+    /// Its writing side.
+    outlet: Option<Outlet>,
     inbox: VecDeque<Arrived>,
     inbox_bytes: usize,
     /// When what has come is to be confirmed at the latest.
@@ -96,11 +101,34 @@ impl Over {
     }
 }
 
-/// What there is to do after [`OnStream::fill`].
-pub(crate) struct Filled {
-    /// When to fill again, unless woken before.
+impl Inner {
+    /// Writes what there is from here, on whatever thread that is, if the stream's task has nothing else to do than that: its
+    /// waking would take longer than the writing. `false` if it has to be woken.
+    fn write_through(&mut self) -> bool {
+        let Some(outlet) = self.outlet.as_mut().filter(|outlet| outlet.is_idle) else {
+            return false;
+        };
+        // The task asks again with a waker of its own if this has to wait.
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            self.link.transmit(&mut outlet.buffer, PIECE);
+            if outlet.buffer.is_empty() {
+                return true;
+            }
+            // Also what failed is the task's to find out.
+            if !matches!(outlet.poll_write_all(&mut context), Poll::Ready(Ok(()))) {
+                outlet.is_idle = false;
+                return false;
+            }
+        }
+    }
+}
+
+/// What there is to do after [`OnStream::poll_write`].
+pub(crate) struct Written {
+    /// When to write again, unless woken before.
     pub(crate) until: Instant,
-    /// What was filled ends with a goodbye.
+    /// What was written ends with a goodbye.
     pub(crate) is_parting: bool,
 }
 
@@ -111,6 +139,7 @@ impl Shared {
             inner: Mutex::new(Inner {
                 link: Link::new(session, incarnation),
                 stream: 0,
+                outlet: None,
                 inbox: VecDeque::new(),
                 inbox_bytes: 0,
                 confirm_at: None,
@@ -128,7 +157,7 @@ impl Shared {
         }
     }
 
-    /// Held for as long as it takes to copy some bytes. Nothing that is done with it can panic halfway.
+    /// Held for as long as it takes to copy some bytes, to the system at most. Nothing that is done with it can panic halfway.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,8 +168,12 @@ impl Shared {
             return Err(SendError::Over);
         }
         inner.link.send(lane, message)?;
+        let is_written = inner.write_through();
         drop(inner);
-        self.to_write.notify_one();
+        match is_written {
+            true => self.progress.notify_waiters(),
+            false => self.to_write.notify_one(),
+        }
         Ok(())
     }
 
@@ -231,6 +264,7 @@ impl Shared {
     /// Has the present stream end, and gives the number of the next.
     fn oust(&self, inner: &mut Inner) -> u64 {
         inner.stream += 1;
+        inner.outlet = None;
         self.latest.send_replace(inner.stream);
         inner.link.disconnected();
         inner.is_parting = false;
@@ -276,13 +310,17 @@ pub(crate) struct OnStream<'a> {
 
 impl<'a> OnStream<'a> {
     /// Ends the stream before it, if there is one. `Err` if the session has ended.
-    pub(crate) fn begin(shared: &'a Shared) -> Result<Self, Result<Ended, ConnectionError>> {
+    pub(crate) fn begin(
+        shared: &'a Shared,
+        outlet: Outlet,
+    ) -> Result<Self, Result<Ended, ConnectionError>> {
         let mut inner = shared.lock();
         if let Some(over) = inner.over.clone() {
             return Err(over.result());
         }
         let number = shared.oust(&mut inner);
         inner.link.connected(shared.age(Instant::now()));
+        inner.outlet = Some(outlet);
         Ok(Self {
             shared,
             number,
@@ -358,10 +396,46 @@ impl<'a> OnStream<'a> {
         }
     }
 
-    /// Adds what is to be written now. `ping_at` is when the next ping is due. `None` if a newer stream has begun.
-    pub(crate) fn fill(&self, out: &mut BytesMut, ping_at: &mut Instant) -> Option<Filled> {
+    /// Writes all that is to be written now. `ping_at` is when the next ping is due. `None` if a newer stream has begun.
+    pub(crate) fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        ping_at: &mut Instant,
+    ) -> Poll<io::Result<Option<Written>>> {
+        loop {
+            // Anew for each piece: others have something to say meanwhile.
+            let Some(mut inner) = self.lock() else {
+                return Poll::Ready(Ok(None));
+            };
+            let was_parting = inner.is_parting;
+            let until = self.prepare(&mut inner, ping_at);
+            let Inner {
+                link,
+                outlet,
+                is_parting,
+                ..
+            } = &mut *inner;
+            let Some(outlet) = outlet else {
+                return Poll::Ready(Ok(None));
+            };
+            outlet.is_idle = false;
+            if outlet.buffer.is_empty() && !was_parting {
+                link.transmit(&mut outlet.buffer, PIECE);
+                self.shared.progress.notify_waiters();
+            }
+            let is_done = outlet.buffer.is_empty();
+            ready!(outlet.poll_write_all(context))?;
+            if is_done {
+                outlet.is_idle = !*is_parting;
+                let is_parting = *is_parting;
+                return Poll::Ready(Ok(Some(Written { until, is_parting })));
+            }
+        }
+    }
+
+    /// Gives the link what it has to say by now; says when it will have something again.
+    fn prepare(&self, inner: &mut Inner, ping_at: &mut Instant) -> Instant {
         let now = Instant::now();
-        let mut inner = self.lock()?;
         if now >= *ping_at || inner.confirm_at.is_some_and(|at| now >= at) {
             inner.link.tick(self.shared.age(now));
             inner.confirm_at = None;
@@ -377,14 +451,14 @@ impl<'a> OnStream<'a> {
             inner.link.say_goodbye(&reason);
             inner.is_parting = true;
         }
-        inner.link.transmit(out, PIECE);
-        let filled = Filled {
-            until: inner.confirm_at.map_or(*ping_at, |at| at.min(*ping_at)),
-            is_parting: inner.is_parting,
-        };
-        drop(inner);
-        self.shared.progress.notify_waiters();
-        Some(filled)
+        inner.confirm_at.map_or(*ping_at, |at| at.min(*ping_at))
+    }
+
+    /// Nothing more is written.
+    pub(crate) fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        let outlet = inner.as_mut().and_then(|inner| inner.outlet.as_mut());
+        outlet.map_or(Poll::Ready(()), |outlet| outlet.poll_shutdown(context))
     }
 
     /// The goodbye was written.

@@ -1,5 +1,6 @@
 //! Streams through `ssh`: it is started as a child, and what it carries is on its standard input and output.
 
+mod cipher;
 mod failure;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use crate::reconnect::Connector;
 use failure::Tail;
 
+pub use cipher::FastCipher;
 pub use failure::{SshError, SshProblem};
 
 /// What the frames need, whatever stands in `~/.ssh/config`: no terminal, no question that nobody is there to answer, no

@@ -51,7 +51,7 @@ async fn hear(mut receiver: Receiver<Said>) {
 /// Both say all they have while every stream between them breaks somewhere.
 async fn exchange<S, Making>(seed: u64, mut make: impl FnMut() -> Making)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     Making: Future<Output = (S, S)>,
 {
     eprintln!("seed {seed}");

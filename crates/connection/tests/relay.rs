@@ -9,15 +9,17 @@
 mod common;
 
 use std::fs::{self, OpenOptions, Permissions};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use common::{PATIENCE, Said, end, ends, message, until_up, within};
 use connection::relay::{PlaceError, Socket, connect, copy};
 use connection::{Connection, ConnectionError, Ended};
 use live::SessionId;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tempfile::TempDir;
 use testkit::{Process, skip};
 use tokio::net::UnixStream;
@@ -67,7 +69,42 @@ async fn a_new_stream_takes_over_at_once_and_who_says_nothing_does_not() {
 }
 
 #[tokio::test]
-async fn a_process_between_copies_both_ways_until_the_agent_hangs_up() {
+async fn a_process_between_hands_its_socket_over() {
+    joins_both_ways_until_the_agent_hangs_up(one_socket).await;
+}
+
+#[tokio::test]
+async fn a_process_between_copies_what_it_cannot_hand_over() {
+    joins_both_ways_until_the_agent_hangs_up(two_sockets).await;
+}
+
+/// This end, and a process's standard input and output.
+type Ends = (UnixStream, OwnedFd, OwnedFd);
+
+fn pair() -> (UnixStream, OwnedFd) {
+    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    (UnixStream::from_std(near).unwrap(), far.into())
+}
+
+/// As sshd makes it.
+fn one_socket() -> Ends {
+    let (near, far) = pair();
+    (near, far.try_clone().unwrap(), far)
+}
+
+/// What copies between them and the one that is returned ends with them.
+fn two_sockets() -> Ends {
+    let ((near, far), (input_near, input), (output_near, output)) = (pair(), pair(), pair());
+    let far = std::os::unix::net::UnixStream::from(far);
+    far.set_nonblocking(true).unwrap();
+    let mut far = UnixStream::from_std(far).unwrap();
+    let mut joined = tokio::io::join(output_near, input_near);
+    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut far, &mut joined).await });
+    (near, input, output)
+}
+
+async fn joins_both_ways_until_the_agent_hangs_up(streams: fn() -> Ends) {
     let (_temporary, path) = directory();
     let socket = Socket::bind(&path, NAME).unwrap();
     let ((agent, mut agent_hears), (laptop, mut laptop_hears)) = ends();
@@ -75,16 +112,11 @@ async fn a_process_between_copies_both_ways_until_the_agent_hangs_up() {
     let serving = tokio::spawn(async move { socket.serve(&served).await });
     let mut connectors = Vec::new();
     for number in 0..3 {
-        let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (stream, input, output) = streams();
         let mut command = Command::new(connector());
         command.env_clear().arg(&path).arg(NAME);
-        command.stdin(Stdio::from(std::os::fd::OwnedFd::from(
-            far.try_clone().unwrap(),
-        )));
-        command.stdout(Stdio::from(std::os::fd::OwnedFd::from(far)));
+        command.stdin(input).stdout(output);
         connectors.push(Process::spawn(command));
-        near.set_nonblocking(true).unwrap();
-        let stream = UnixStream::from_std(near).unwrap();
         let runs = laptop.clone();
         tokio::spawn(async move { runs.run(stream).await });
         laptop
@@ -121,6 +153,35 @@ fn connector() -> PathBuf {
     path.pop();
     path.pop();
     path.join("examples/connector")
+}
+
+#[tokio::test]
+async fn who_hands_over_something_else_is_hung_up_on() {
+    let (_temporary, path) = directory();
+    let socket = Socket::bind(&path, NAME).unwrap();
+    let ((agent, mut agent_hears), (laptop, _laptop_hears)) = ends();
+    let serving = tokio::spawn(async move { socket.serve(&agent).await });
+    let file = fs::File::open("/dev/null").unwrap();
+    for given in [None, Some(&file)] {
+        let stream = connect(&path, NAME).unwrap();
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let descriptors: Vec<_> = given.into_iter().map(AsFd::as_fd).collect();
+        if !descriptors.is_empty() {
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        }
+        let words = [std::io::IoSlice::new(b"H")];
+        sendmsg(&stream, &words, &mut ancillary, SendFlags::empty()).unwrap();
+        let read =
+            tokio::task::spawn_blocking(move || std::io::Read::read(&mut { stream }, &mut [0]));
+        assert_eq!(within(read).await.unwrap().unwrap(), 0);
+    }
+    // And it serves on.
+    let (runs, stream) = (laptop.clone(), connected(&path));
+    tokio::spawn(async move { runs.run(stream).await });
+    laptop.send(&Said::number(1)).unwrap();
+    assert_eq!(message(&mut agent_hears).await.number, 1);
+    serving.abort();
 }
 
 #[test]
@@ -294,6 +355,12 @@ print \"listens\\n\";
 
 #[tokio::test]
 async fn a_killed_connector_ends_the_stream() {
+    for streams in [one_socket, two_sockets] {
+        a_killed_connector_ends(streams).await;
+    }
+}
+
+async fn a_killed_connector_ends(streams: fn() -> Ends) {
     let (_temporary, path) = directory();
     let socket = Socket::bind(&path, NAME).unwrap();
     let (agent, _agent_hears) = end();
@@ -301,14 +368,9 @@ async fn a_killed_connector_ends_the_stream() {
     let serving = tokio::spawn(async move { socket.serve(&agent).await });
     let mut command = Command::new(connector());
     command.env_clear().arg(&path).arg(NAME);
-    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
-    command.stdin(Stdio::from(std::os::fd::OwnedFd::from(
-        far.try_clone().unwrap(),
-    )));
-    command.stdout(Stdio::from(std::os::fd::OwnedFd::from(far)));
+    let (stream, input, output) = streams();
+    command.stdin(input).stdout(output);
     let process = Process::spawn(command);
-    near.set_nonblocking(true).unwrap();
-    let stream = UnixStream::from_std(near).unwrap();
     let killing = async {
         until_up(&laptop).await;
         process.signal(rustix::process::Signal::KILL);

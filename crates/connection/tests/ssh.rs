@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::{PATIENCE, Said, end, within};
-use connection::reconnect::{Options, Status, keep};
-use connection::ssh::{Ssh, SshError, SshProblem, SshStream};
+use connection::reconnect::{Connector as _, Options, Status, keep};
+use connection::ssh::{FastCipher, Ssh, SshError, SshProblem, SshStream};
 use connection::{Connection, ConnectionError};
 use rustix::process::{Pid, getpgid, getpgrp};
 use tempfile::TempDir;
@@ -256,4 +256,46 @@ async fn a_connection_learns_why_it_failed_and_asks_rarely_for_a_refused_key() {
     assert_eq!(error.problem, SshProblem::PermissionDenied);
     assert!(retry_at - tokio::time::Instant::now() > Duration::from_secs(60));
     running.abort();
+}
+
+/// Says which ciphers it would offer: those in the file `configured`, or by itself others.
+const CONFIGURED: &str = "for word; do case $word in -G) asked=yes;; -F) own=yes;; esac; done
+case $asked$own in
+yesyes) echo 'ciphers chacha20-poly1305@openssh.com,aes128-gcm@openssh.com'; exit;;
+yes) echo \"ciphers $(cat configured)\"; exit;;
+esac
+for word; do echo \"$word\"; done > words; cat";
+
+async fn words_when(configured: &str) -> String {
+    let stand_in = StandIn::new(CONFIGURED);
+    fs::write(stand_in.path("configured"), configured).unwrap();
+    // As there: the script may still be open for writing in another thread's child.
+    stand_in.start();
+    let mut connector = FastCipher::new(stand_in.ssh());
+    for _ in 0..2 {
+        let mut stream = connector.connect().await.unwrap();
+        stream.shutdown().await.unwrap();
+        within(stream.read_to_end(&mut Vec::new())).await.unwrap();
+    }
+    fs::read_to_string(stand_in.path("words")).unwrap()
+}
+
+#[tokio::test]
+async fn a_faster_cipher_is_tried_first_unless_somebody_has_configured_some() {
+    #[cfg(target_arch = "x86_64")]
+    let is_fast = std::arch::is_x86_feature_detected!("aes");
+    #[cfg(not(target_arch = "x86_64"))]
+    let is_fast = false;
+    if !is_fast {
+        return testkit::skip("needs a processor with instructions for AES");
+    }
+    let own = "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com";
+    let words = words_when(own).await;
+    let wanted =
+        "-p\n2222\n-o\nCiphers=aes128-gcm@openssh.com,chacha20-poly1305@openssh.com\nme@server\n";
+    assert!(words.contains(wanted), "{words}");
+    let words = words_when("aes256-ctr,aes128-gcm@openssh.com").await;
+    assert!(!words.contains("Ciphers"), "{words}");
+    let words = words_when("").await;
+    assert!(!words.contains("Ciphers"), "{words}");
 }

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connection::reconnect::{self, Keeper};
 use connection::relay::{PlaceError, Socket};
+use connection::ssh::FastCipher;
 use connection::{Connection, Receiver};
 use live::message::{ToLaptop, ToServer};
 use live::programs::Program;
@@ -239,7 +240,7 @@ impl Running {
         ];
         let counters = Arc::new(Counters::default());
         let ssh = record.server.ssh(&arguments, &environment);
-        let ssh = Counting::new(ssh, Arc::clone(&counters));
+        let ssh = Counting::new(FastCipher::new(ssh), Arc::clone(&counters));
         let (keeper, kept) =
             reconnect::keep(connection.clone(), ssh, reconnect::Options::default());
         let (link, telling) = link_state::tell(&keeper);

@@ -1,4 +1,4 @@
-//! What sshd starts: it copies between the laptop and the agent.
+//! What sshd starts: it joins the laptop and the agent.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::detached::Starting;
 use crate::lock::{self, Lock};
 use crate::record::hexadecimal;
 
-/// Copies this process's standard streams to and from the session's agent, which is started first if there is none. Blocks
+/// Joins this process's standard streams to the session's agent, which is started first if there is none. Blocks
 /// until either hangs up.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub fn connect(options: &AgentOptions) -> Result<(), AgentError> {
             start(options, &directory)?;
         }
     }
-    Ok(relay::copy_standard_streams(&directory, &name)?)
+    Ok(relay::join_standard_streams(&directory, &name)?)
 }
 
 /// Whether somebody listens there.

@@ -1,8 +1,7 @@
 //! The threads that do what the server asks of files.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
 use connection::Connection;
@@ -114,7 +113,7 @@ fn size(request: &Request) -> usize {
 
 /// See the head of this file. The threads end with this.
 pub(super) struct Workers {
-    work: Sender<Work>,
+    queue: Arc<Queue>,
 }
 
 impl Workers {
@@ -122,45 +121,77 @@ impl Workers {
         service: &Arc<Service>,
         connection: &Connection<ToServer>,
     ) -> io::Result<Self> {
-        let (work, waiting) = mpsc::channel::<Work>();
-        let (waiting, runtime) = (Arc::new(Mutex::new(waiting)), Handle::current());
+        let workers = Self {
+            queue: Arc::default(),
+        };
+        let runtime = Handle::current();
         for _ in 0..WORKERS {
             let (service, connection) = (Arc::clone(service), connection.clone());
-            let (waiting, runtime) = (Arc::clone(&waiting), runtime.clone());
+            let (queue, runtime) = (Arc::clone(&workers.queue), runtime.clone());
             let thread = thread::Builder::new().name("files".to_owned());
             thread.spawn(move || {
-                loop {
-                    let next = waiting
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .recv();
-                    let Ok(Work {
-                        number,
-                        request,
-                        place,
-                    }) = next
-                    else {
-                        return;
-                    };
-                    let outcome = service.execute(request);
-                    let answer = ToServer::File(number, outcome);
-                    let lane = answer.lane();
-                    // Fails for a session that has ended.
-                    connection.send(&answer).ok();
-                    // The place is free when the answer is on its way: a server that takes none gets no more.
-                    let connection = connection.clone();
-                    runtime.spawn(async move {
-                        connection.room(lane).await;
-                        drop(place);
-                    });
+                while let Some(work) = queue.next() {
+                    work.execute(&service, &connection, &runtime);
                 }
             })?;
         }
-        Ok(Self { work })
+        Ok(workers)
     }
 
     fn give(&self, work: Work) {
-        // Fails for nothing: the threads live as long as this.
-        drop(self.work.send(work));
+        self.queue.lock().work.push_back(work);
+        self.queue.more.notify_one();
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.queue.lock().is_over = true;
+        self.queue.more.notify_all();
+    }
+}
+
+impl Work {
+    fn execute(self, service: &Service, connection: &Connection<ToServer>, runtime: &Handle) {
+        let outcome = service.execute(self.request);
+        let answer = ToServer::File(self.number, outcome);
+        let lane = answer.lane();
+        // Fails for a session that has ended.
+        connection.send(&answer).ok();
+        // The place is free when the answer is on its way: a server that takes none gets no more.
+        if !connection.has_room(lane) {
+            let (connection, place) = (connection.clone(), self.place);
+            runtime.spawn(async move {
+                connection.room(lane).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// What is to be done. One thread is woken for each, and no other has to be before it can begin.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<Queued>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Queued {
+    work: VecDeque<Work>,
+    is_over: bool,
+}
+
+impl Queue {
+    /// Waits for it; `None` when no more will come.
+    fn next(&self) -> Option<Work> {
+        let is_idle = |queued: &mut Queued| queued.work.is_empty() && !queued.is_over;
+        let waited = self.more.wait_while(self.lock(), is_idle);
+        let mut queued = waited.unwrap_or_else(PoisonError::into_inner);
+        queued.work.pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queued> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
