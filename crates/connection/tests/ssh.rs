@@ -258,17 +258,16 @@ async fn a_connection_learns_why_it_failed_and_asks_rarely_for_a_refused_key() {
     running.abort();
 }
 
-/// Says which ciphers it would offer: those in the file `configured`, or by itself others.
+/// Says which ciphers it would offer: those in `CONFIGURED`, or by itself others.
 const CONFIGURED: &str = "for word; do case $word in -G) asked=yes;; -F) own=yes;; esac; done
 case $asked$own in
 yesyes) echo 'ciphers chacha20-poly1305@openssh.com,aes128-gcm@openssh.com'; exit;;
-yes) echo \"ciphers $(cat configured)\"; exit;;
+yes) echo \"ciphers CONFIGURED\"; exit;;
 esac
 for word; do echo \"$word\"; done > words; cat";
 
 async fn words_when(configured: &str) -> String {
-    let stand_in = StandIn::new(CONFIGURED);
-    fs::write(stand_in.path("configured"), configured).unwrap();
+    let stand_in = StandIn::new(&CONFIGURED.replace("CONFIGURED", configured));
     // As there: the script may still be open for writing in another thread's child.
     stand_in.start();
     let mut connector = FastCipher::new(stand_in.ssh());

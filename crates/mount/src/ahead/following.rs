@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use live::RelativePath;
 use live::files::{Entry, Kind, LARGEST_TRANSFER, MOST_PLACES, Place, Root};
@@ -21,6 +22,11 @@ const MOST_LOOKED_AT: usize = 8192;
 /// was in vain again and again: in a directory in which names are made, its list does not stay good.
 const NAMES: usize = 4;
 const MOST_NAMES: usize = 4096;
+/// When names are answered within this, those who ask for some here and some there do best to ask for each: a tree takes as
+/// long to read as dozens of them. Whoever asks for several in one directory is taken to want more all the same.
+const SOON: Duration = Duration::from_millis(1);
+/// How many answers tell. The soonest does: it is the way's, and the others waited for something else, too.
+const ANSWERS: usize = 8;
 
 /// How far a walk has been noticed.
 #[derive(Debug, Default)]
@@ -33,6 +39,9 @@ pub(crate) struct Walk {
     /// How many of them it takes, and how many have been found here since.
     names_wanted: usize,
     names_found: usize,
+    /// How long the last answers took, the next to be replaced first.
+    answers: [Option<Duration>; ANSWERS],
+    next_answer: usize,
     /// The last file that was read without having been read ahead.
     file: Option<RelativePath>,
     /// The last file that was read ahead.
@@ -71,6 +80,13 @@ impl Ahead {
         places
     }
 
+    /// A name that was asked for alone was answered after `took`.
+    pub(crate) fn name_answered(&mut self, took: Duration) {
+        let walk = &mut self.walk;
+        walk.answers[walk.next_answer] = Some(took);
+        walk.next_answer = (walk.next_answer + 1) % ANSWERS;
+    }
+
     /// A name was found here.
     pub(crate) fn name_found(&mut self) {
         self.walk.names_found += 1;
@@ -79,11 +95,15 @@ impl Ahead {
     /// The file at `path` is asked for, and its directory's list is not here: from where on directories are to
     /// be read ahead. Nothing for the first few.
     pub(crate) fn name_missed(&mut self, root: Root, path: &RelativePath) -> Option<Vec<Place>> {
-        if self.walk.name.as_ref() != Some(path) {
-            self.walk.names += 1;
-        }
-        self.walk.name = Some(path.clone());
         let walk = &mut self.walk;
+        if walk.answers_come_soon() && !walk.name.as_ref().is_some_and(|last| is_beside(last, path))
+        {
+            walk.names = 0;
+        }
+        if walk.name.as_ref() != Some(path) {
+            walk.names += 1;
+        }
+        walk.name = Some(path.clone());
         if walk.names < walk.names_wanted.max(NAMES) {
             return None;
         }
@@ -210,6 +230,19 @@ impl Ahead {
         let listed: &Listed = self.listed(&path)?;
         Some((path, &listed.entries))
     }
+}
+
+impl Walk {
+    fn answers_come_soon(&self) -> bool {
+        let soonest = self.answers.iter().flatten().min();
+        soonest.is_some_and(|soonest| *soonest < SOON)
+    }
+}
+
+/// Whether both are in one directory.
+fn is_beside(one: &RelativePath, other: &RelativePath) -> bool {
+    let directory = |path: &RelativePath| path.split().map(|(parent, _)| parent);
+    directory(one) == directory(other)
 }
 
 fn below(directory: &RelativePath, entry: &Entry) -> Option<RelativePath> {

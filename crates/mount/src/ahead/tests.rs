@@ -255,3 +255,30 @@ fn there_is_an_end_to_what_is_kept() {
     ahead.clear();
     assert_eq!((ahead.contents_length(), ahead.contents.kept.len()), (0, 0));
 }
+
+/// How many of `names` it takes until directories are read ahead, when each is answered within `took`.
+fn asked_one_by_one(
+    took: std::time::Duration,
+    names: impl Iterator<Item = String>,
+) -> Option<usize> {
+    let mut ahead = Ahead::default();
+    let mut names = names.map(|name| RelativePath::new(name.as_bytes()).unwrap());
+    names.position(|path| {
+        let places = ahead.name_missed(Root(0), &path);
+        ahead.name_answered(took);
+        places.is_some()
+    })
+}
+
+#[test]
+fn names_here_and_there_are_asked_for_alone_where_answers_come_soon() {
+    use std::time::Duration;
+    let soon = Duration::from_micros(200);
+    let late = Duration::from_millis(20);
+    let scattered = || (0..100).map(|number| format!("d{number}/f"));
+    let together = || (0..100).map(|number| format!("d/f{number}"));
+    assert_eq!(asked_one_by_one(soon, scattered()), None);
+    assert_eq!(asked_one_by_one(soon, together()), Some(3));
+    assert_eq!(asked_one_by_one(late, scattered()), Some(3));
+    assert_eq!(asked_one_by_one(late, together()), Some(3));
+}

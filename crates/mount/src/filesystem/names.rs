@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use fuser::{ReplyData, ReplyEmpty, ReplyEntry};
@@ -74,9 +75,13 @@ pub(super) fn look_up(
             asked_name.place(table, guess)?,
         )))
     };
-    shared.ask_at(waiter, make, move |shared, asked, outcome| match outcome {
-        Err(errors::NOT_FOUND) => give_none(shared, &name, asked, reply),
-        outcome => give_entry(shared, name, asked, attributes(outcome), reply),
+    let since = Instant::now();
+    shared.ask_at(waiter, make, move |shared, asked, outcome| {
+        shared.table().ahead.name_answered(since.elapsed());
+        match outcome {
+            Err(errors::NOT_FOUND) => give_none(shared, &name, asked, reply),
+            outcome => give_entry(shared, name, asked, attributes(outcome), reply),
+        }
     });
 }
 
