@@ -63,78 +63,18 @@ pub fn unit_text(program: &Path, paths: &ServerPaths, writable: &[PathBuf]) -> S
         // A path that is missing is no reason not to start.
         .map(|path| format!("ReadWritePaths=-{}\n", quoted(path)))
         .collect();
-    let writable = writable.concat();
-    format!("{HEAD}ExecStart={program} server keeper\n{TAIL}{writable}\n{INSTALL}")
+    let start = format!("ExecStart={program} server keeper\n");
+    UNIT.replacen(WRITABLE_LINE, &writable.concat(), 1)
+        .replacen(PROGRAM_LINE, &start, 1)
 }
 
-const HEAD: &str = "\
-# Written by claude-share. For changes: systemctl edit claude-share-keeper
-[Unit]
-Description=claude-share keeper: renews shared Claude Code logins and keeps users' files right
-After=network.target nss-user-lookup.target remote-fs.target
-# It is to come back however often it ends.
-StartLimitIntervalSec=0
+/// The one text of the unit, which packages bring too. What [`unit_text`] puts into it is on two lines of it.
+const UNIT: &str = include_str!("../../../packaging/systemd/system/claude-share-keeper.service");
 
-[Service]
-Type=notify
-NotifyAccess=main
-";
+const PROGRAM_LINE: &str = "ExecStart=@BINDIR@/claude-share server keeper\n";
 
-const TAIL: &str = "\
-ExecReload=/bin/kill -HUP $MAINPID
-Restart=always
-RestartSec=2
-# It finishes a renewal that is under way.
-TimeoutStopSec=60
-# A worker in a home that hangs must not keep others from being started.
-TasksMax=128
-OOMScoreAdjust=-500
-UMask=0077
-RuntimeDirectory=claude-share
-RuntimeDirectoryMode=0755
-RuntimeDirectoryPreserve=restart
-
-# To become users (SETUID, SETGID), to end their processes (KILL), to read shared files that they
-# wrote and to give them to root and the group (DAC_READ_SEARCH, CHOWN).
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL CAP_DAC_READ_SEARCH CAP_CHOWN
-AmbientCapabilities=
-NoNewPrivileges=yes
-# The shared directories keep their group by a bit that commands set; the keeper sets none.
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallFilter=@setuid @chown
-SystemCallErrorNumber=EPERM
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-RestrictRealtime=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-KeyringMode=private
-RemoveIPC=yes
-PrivateMounts=yes
-
-DevicePolicy=closed
-PrivateDevices=yes
-PrivateTmp=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-ProcSubset=pid
-# Views are written into homes.
-ProtectHome=no
-ProtectSystem=strict
-";
-
-const INSTALL: &str = "\
-[Install]
-WantedBy=multi-user.target
-";
+const WRITABLE_LINE: &str =
+    "ReadWritePaths=-/var/lib/claude-share -/run/claude-share -/home -/root\n";
 
 /// A path as one word of a unit (systemd.syntax(7), systemd.unit(5)): no byte of it is an escape,
 /// a specifier or the end of a line.

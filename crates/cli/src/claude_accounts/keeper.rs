@@ -1,15 +1,19 @@
-use std::io::Write as _;
+use std::ffi::OsStr;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use model::{Secret, Timestamp};
 use renew::{
-    Keeper, KeeperEvent, KeeperOptions, KeeperStatus, SessionKind, ask_keeper_to_stop,
-    keeper_status, wake_keeper,
+    Keeper, KeeperEvent, KeeperOptions, KeeperStatus, RuntimeDirectory, SessionKind,
+    ask_keeper_to_stop, keeper_status, wake_keeper,
 };
 use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
 use vault::{Protection, Vault, VaultKey};
 
 use super::context::Context;
@@ -46,6 +50,9 @@ enum KeeperVerb {
     /// Ask the keeper to leave; sessions go on until their tokens end
     Stop,
     /// Be the keeper, in the foreground: renew every login that has a session
+    ///
+    /// SIGTERM and Ctrl-C end it after a renewal that is under way. It tells systemd when it is
+    /// ready.
     Run(RunArgs),
     /// Start a keeper in the background and return
     #[command(hide = true)]
@@ -152,11 +159,41 @@ fn be_keeper(context: &Context, args: &RunArgs) -> Result<(), CliError> {
         unlocked_key(context)?
     };
     let mut log = KeeperLog::open(context, args.log)?;
+    let supervisor = context.environment.get(Variable::NotifySocket);
+    let told = supervisor.map(ToOwned::to_owned);
     let keeper = Keeper::start(
         options(context, key)?,
-        Box::new(move |event: &KeeperEvent| log.write(event)),
+        Box::new(move |event: &KeeperEvent| {
+            log.write(event);
+            if let KeeperEvent::Started { .. } = event {
+                share::keeper::notify(told.as_deref(), "READY=1");
+            }
+        }),
     )?;
+    leave_on_signals(services::runtime(context)?, supervisor).map_err(|error| {
+        let message = format!("cannot listen to signals: {error}");
+        CliError::new(Kind::Internal, message, "Check the limits of this system.")
+    })?;
     Ok(keeper.run()?)
+}
+
+/// From now on SIGTERM and Ctrl-C have the keeper leave as `keeper stop` does: killed between
+/// request and answer of a renewal, it would lose the login.
+fn leave_on_signals(runtime: RuntimeDirectory, supervisor: Option<&OsStr>) -> io::Result<()> {
+    let (mut signals, signalled) = io::pipe()?;
+    for signal in [SIGTERM, SIGINT] {
+        pipe::register(signal, signalled.try_clone()?)?;
+    }
+    let told = supervisor.map(ToOwned::to_owned);
+    let ask = move || {
+        let mut byte = [0];
+        while signals.read_exact(&mut byte).is_ok() {
+            share::keeper::notify(told.as_deref(), "STOPPING=1");
+            let _stopped: bool = ask_keeper_to_stop(&runtime);
+        }
+    };
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(ask).map(drop)
 }
 
 fn options(context: &Context, key: Option<VaultKey>) -> Result<KeeperOptions, CliError> {
@@ -200,7 +237,7 @@ fn linger(context: &Context) -> Result<Duration, CliError> {
 }
 
 fn read_key() -> Result<VaultKey, CliError> {
-    let text = std::io::read_to_string(std::io::stdin().lock()).unwrap_or_default();
+    let text = io::read_to_string(io::stdin().lock()).unwrap_or_default();
     let text = Secret::new(text);
     VaultKey::parse(text.expose()).ok_or_else(|| {
         CliError::new(
@@ -257,7 +294,7 @@ pub(crate) fn ensure_running(context: &Context, vault: &Vault) -> Result<(), Cli
     };
     // It starts the keeper and ends, so that the client does not become the keeper's parent.
     let mut command = background(context, "start", key.is_some())?;
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         CliError::new(
             Kind::Internal,
             format!("cannot start the keeper: {error}"),

@@ -65,6 +65,14 @@ fn the_unit_starts_the_keeper_and_lets_it_write_where_it_has_to() {
 }
 
 #[test]
+fn the_lines_that_are_filled_in_are_in_the_text() {
+    for line in [PROGRAM_LINE, WRITABLE_LINE] {
+        assert_eq!(UNIT.matches(line).count(), 1, "{line}");
+    }
+    assert!(!unit().contains("@BINDIR@"));
+}
+
+#[test]
 fn no_home_opens_everything() {
     let homes = ["/", "/root", "/home/a", "relative", ""].map(Path::new);
     let found = writable(Path::new("/s"), homes);
