@@ -10,6 +10,7 @@
 pub mod dashboard;
 pub mod machines;
 pub mod server;
+pub mod socket_io;
 
 use serde_json::{Value, json};
 use std::fs;

@@ -13,8 +13,10 @@
 
 mod bench;
 mod demo;
-mod package;
+mod dist;
+mod docs;
 mod process;
+mod recording;
 mod screenshots;
 mod test;
 mod workspace;
@@ -33,9 +35,11 @@ Usage: cargo xtask VERB [ARGUMENTS]
 Verbs:
   test         Install what the tests need, run every check, test and fuzz target, and count them.
   demo         Show the program at work on a throw-away host.
-  bench        Compare with what a user would pick instead (arguments go to bench/run).
+  bench        Compare with what a user would pick instead (arguments go to bench/run); --report writes the README's table.
+  recording    Record the three jobs on disposable hosts, and draw docs/pictures/demo.svg.
   screenshots  Take a picture of every screen of the dashboard, into docs/pictures.
-  package      Build target/package/claude-accounts-VERSION-ARCH.tar.gz.
+  dist         Build target/dist/claude-accounts-VERSION-ARCH-linux.tar.gz, with --deb the Debian package too.
+  docs         Write docs/reference from the programs, and build the book into target/book.
   help         Print this.
 
 `cargo xtask test --help` lists the options of `test`.
@@ -51,7 +55,9 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "demo" => demo::run(),
         "bench" => bench::run(rest),
-        "package" => package::run(),
+        "dist" => dist::run(rest),
+        "docs" => docs::run(),
+        "recording" => recording::run(rest),
         "screenshots" => screenshots::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

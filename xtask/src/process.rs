@@ -114,6 +114,28 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Runs `command`, its messages going to the caller, and returns its standard output; a failure is an error.
+pub(crate) fn must(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
+    let program = command.get_program().display();
+    Err(format!(
+        "`{program} {}` failed: {}",
+        arguments.join(" "),
+        output.status
+    )
+    .into())
+}
+
 /// Where `program` is in PATH, or among the system's own programs, which are not in everybody's.
 pub(crate) fn which(program: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -82,6 +82,15 @@ impl Workspace {
         self.target.join("xtask-logs").join(format!("{file}.log"))
     }
 
+    /// The version of the programs.
+    pub(crate) fn version(&self) -> Result<&str> {
+        let packages = self.metadata["packages"].as_array();
+        let cli =
+            packages.and_then(|packages| packages.iter().find(|package| package["name"] == "cli"));
+        let version = cli.and_then(|package| package["version"].as_str());
+        Ok(version.ok_or("cargo metadata has no package `cli`")?)
+    }
+
     /// The files git knows or would offer to add, relative to the root; `None` outside of a git work tree.
     ///
     /// Files that are new and not yet added count too: a check before a commit must see what will be in it.

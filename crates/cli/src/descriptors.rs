@@ -1,7 +1,6 @@
 //! Descriptors that whoever started this program has left open, kept from what it starts.
 //!
-//! The one place in this crate with `unsafe`: a descriptor that is known by its number alone cannot
-//! be named otherwise.
+//! Hence the `unsafe`: a descriptor that is known by its number alone cannot be named otherwise.
 
 use std::fs;
 use std::io;

@@ -15,6 +15,12 @@ mod output;
 mod program;
 mod prompt;
 pub mod shim;
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(test, target_feature = "crt-static")
+))]
+mod static_glibc;
 mod table;
 mod terminal;
 mod time;

@@ -25,6 +25,8 @@ pub(crate) fn run<Cli: FromArgMatches>(
     command: clap::Command,
     carry_out: impl FnOnce(Cli) -> Outcome,
 ) -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+    crate::static_glibc::look_up_hosts_without_modules();
     let parsed = command
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));

@@ -8,6 +8,7 @@ use super::provision::Provisions;
 use super::report::{Report, Verdict};
 use super::{layers, page, traces};
 use crate::Result;
+use crate::docs;
 use crate::process::{self, Echo};
 use crate::workspace::Workspace;
 
@@ -47,7 +48,9 @@ pub(crate) fn run(
     });
     check("documentation", &|| documentation(workspace));
     if !options.quick {
+        check("book", &|| settled(book(workspace, provisions)));
         check("dependencies", &|| dependencies(workspace, provisions));
+        check("unused dependencies", &|| unused(workspace, provisions));
         check("advisories", &|| advisories(workspace, provisions));
     }
 }
@@ -75,6 +78,14 @@ fn documentation(workspace: &Workspace) -> Verdict {
     )
 }
 
+/// Whether the book can be built, its links lead somewhere, and its generated pages are current.
+fn book(workspace: &Workspace, provisions: &Provisions) -> Result<Verdict> {
+    match provisions.mdbook() {
+        Ok(mdbook) => Ok(Verdict::from_complaints(&docs::check(workspace, mdbook)?)),
+        Err(reason) => Ok(Verdict::Skipped(reason)),
+    }
+}
+
 /// What cargo-deny says without a network: bans, licences and sources.
 fn dependencies(workspace: &Workspace, provisions: &Provisions) -> Verdict {
     if let Some(reason) = provisions.missing("cargo-deny") {
@@ -82,6 +93,15 @@ fn dependencies(workspace: &Workspace, provisions: &Provisions) -> Verdict {
     }
     let mut command = workspace.cargo(&["deny", "check", "bans", "licenses", "sources"]);
     succeeded(workspace, "dependencies", &mut command)
+}
+
+/// Dependencies that no source file names.
+fn unused(workspace: &Workspace, provisions: &Provisions) -> Verdict {
+    if let Some(reason) = provisions.missing("cargo-machete") {
+        return Verdict::Skipped(reason.to_owned());
+    }
+    let mut command = workspace.cargo(&["machete", "--skip-target-dir"]);
+    succeeded(workspace, "unused dependencies", &mut command)
 }
 
 /// Whether a dependency has a published weakness. Without today's database nothing is known, so that is no pass.

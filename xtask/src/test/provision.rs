@@ -1,6 +1,7 @@
 //! Installs what the tests need and is not there, saying each thing; what cannot be had becomes a reason to skip.
 
 mod busybox;
+mod containers;
 mod python;
 mod suites;
 
@@ -22,7 +23,9 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 27] = [
+const PROGRAMS: [(&str, &str); 38] = [
+    // The page of the dashboard shows how a script asks it.
+    ("curl", "curl"),
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -50,12 +53,29 @@ const PROGRAMS: [(&str, &str); 27] = [
     ("chattr", "e2fsprogs"),
     ("useradd", "passwd"),
     ("su", "util-linux"),
+    // The units are judged by it; it brings the systemd that runs them in machines of the tests.
+    ("systemd-analyze", "systemd"),
+    // What the Debian package is made and judged with.
+    ("strip", "binutils"),
+    ("dpkg-shlibdeps", "dpkg-dev"),
+    ("lintian", "lintian"),
+    // Images of containers are built and run with the first two, from a Debian that the third makes.
+    ("podman", "podman"),
+    ("crun", "crun"),
+    ("debootstrap", "debootstrap"),
+    // For Python's reader of YAML, which comes with it.
+    ("podman-compose", "podman-compose"),
+    ("caddy", "caddy"),
+    ("nginx", "nginx-light"),
     // It makes the certificate of the stand-in that the real client renews at.
     ("openssl", "openssl"),
 ];
 
 /// Tests run its sshd in machines of their own only; this machine is not to begin to let anybody in.
 const SSH_SERVER: &str = "openssh-server";
+
+/// Where systemd runs, these would serve from the next start of the machine on.
+const SERVICES: [&str; 3] = [SSH_SERVER, "caddy", "nginx-light"];
 
 /// While this is there and refuses, installing a service's package does not start the service.
 const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -68,8 +88,10 @@ pub(crate) struct Provisions {
     real_client: Option<PathBuf>,
     python_path: Option<PathBuf>,
     busybox: Option<PathBuf>,
+    containers: Option<PathBuf>,
     page_modules: Option<PathBuf>,
     suites: Option<PathBuf>,
+    mdbook: Option<PathBuf>,
 }
 
 impl Provisions {
@@ -81,6 +103,12 @@ impl Provisions {
     /// Where npm put what the page is checked and tested with; `None` if it did not.
     pub(crate) fn page_modules(&self) -> Option<&Path> {
         self.page_modules.as_deref()
+    }
+
+    /// The generator of the book, or why it is not there.
+    pub(crate) fn mdbook(&self) -> std::result::Result<&Path, String> {
+        let missing = || self.missing("mdbook").unwrap_or("not asked for").to_owned();
+        self.mdbook.as_deref().ok_or_else(missing)
     }
 
     /// Tells the tests where to find what was installed for them. Called after [`environment::isolate`].
@@ -96,6 +124,9 @@ impl Provisions {
         }
         if let Some(busybox) = &self.busybox {
             command.env("CLAUDE_ACCOUNTS_TEST_BUSYBOX", busybox);
+        }
+        if let Some(directory) = &self.containers {
+            command.env("CLAUDE_ACCOUNTS_TEST_CONTAINERS", directory);
         }
         if let Some(path) = &self.python_path {
             command.env("CLAUDE_ACCOUNTS_TEST_PYTHONPATH", path);
@@ -113,7 +144,13 @@ impl Provisions {
         for (name, reason) in &self.missing {
             if !matches!(
                 *name,
-                "shellcheck" | "cargo-deny" | "cargo-fuzz" | "c++" | page::MODULES
+                "shellcheck"
+                    | "cargo-deny"
+                    | "cargo-machete"
+                    | "cargo-fuzz"
+                    | "c++"
+                    | "mdbook"
+                    | page::MODULES
             ) {
                 report.add(
                     &format!("install {name}"),
@@ -146,12 +183,36 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
     }
     if checks && !options.quick {
         cargo_tool(workspace, "deny", "cargo-deny", &mut provisions);
+        // It reads for seconds, and would be built for minutes.
+        let flags = ["--debug"];
+        cargo_tool_with(
+            workspace,
+            "machete",
+            "cargo-machete",
+            &flags,
+            &mut provisions,
+        );
+        match crate::docs::provide(workspace) {
+            Ok(mdbook) => provisions.mdbook = Some(mdbook),
+            Err(error) => {
+                provisions.missing.insert("mdbook", error.to_string());
+            }
+        }
     }
     if options.runs(Part::Fuzz) && workspace.root.join("fuzz").exists() {
         cargo_tool(workspace, "fuzz", "cargo-fuzz", &mut provisions);
     }
     if tests {
+        // It packs for seconds, and would be built for minutes: without optimisation, and without a compressor of its own.
+        let flags = ["--debug", "--no-default-features"];
+        cargo_tool_with(workspace, "deb", "cargo-deb", &flags, &mut provisions);
         real_client(workspace, &mut provisions);
+        match containers::provide(workspace, &provisions) {
+            Ok(directory) => provisions.containers = Some(directory),
+            Err(reason) => {
+                provisions.missing.insert("images of containers", reason);
+            }
+        }
         provisions.suites = Some(suites::provide(workspace, &mut provisions));
         match busybox::provide(workspace) {
             Ok(path) => provisions.busybox = Some(path),
@@ -191,10 +252,10 @@ fn debian_packages(workspace: &Workspace, options: &Options, provisions: &mut Pr
         return;
     }
     // There it would also be started with the machine from now on.
-    let unwanted = Path::new("/run/systemd/system").exists() && packages.contains(&SSH_SERVER);
-    if unwanted {
-        packages.retain(|package| *package != SSH_SERVER);
-        println!("missing, and left to you, since systemd would start it: {SSH_SERVER}");
+    let has_systemd = Path::new("/run/systemd/system").exists();
+    let is_unwanted = |package: &&str| has_systemd && SERVICES.contains(package);
+    for package in packages.extract_if(.., |package| is_unwanted(&*package)) {
+        println!("missing, and left to you, since systemd would start it: {package}");
     }
     let reason = if packages.is_empty() {
         None
@@ -203,7 +264,7 @@ fn debian_packages(workspace: &Workspace, options: &Options, provisions: &mut Pr
     };
     for (program, package) in absent() {
         let reason = Some(format!("needs {package}, which systemd would start here"))
-            .filter(|_| unwanted && package == SSH_SERVER)
+            .filter(|_| is_unwanted(&package))
             .or_else(|| reason.clone())
             .unwrap_or_else(|| format!("{package} was installed, yet {program} is not in PATH"));
         provisions.missing.insert(program, reason);
@@ -286,12 +347,23 @@ fn cargo_tool(
     package: &'static str,
     provisions: &mut Provisions,
 ) {
+    cargo_tool_with(workspace, verb, package, &[], provisions);
+}
+
+/// The same with `flags` for the installation.
+fn cargo_tool_with(
+    workspace: &Workspace,
+    verb: &str,
+    package: &'static str,
+    flags: &[&str],
+    provisions: &mut Provisions,
+) {
     if process::succeeds(&mut workspace.cargo(&[verb, "--version"])) {
         return;
     }
     println!("installing {package} with cargo (some minutes)");
     let mut install = workspace.cargo(&["install", "--locked", "--quiet", package]);
-    let finished = process::run(&mut install, &workspace.log(package), Echo::Silent);
+    let finished = process::run(install.args(flags), &workspace.log(package), Echo::Silent);
     if !finished.succeeded {
         provisions
             .missing
@@ -323,7 +395,11 @@ fn real_client(workspace: &Workspace, provisions: &mut Provisions) {
         ];
         let mut npm = workspace.command("npm", &arguments);
         let finished = process::run(
-            npm.arg("--prefix").arg(&prefix).arg(REAL_CLIENT),
+            npm.arg("--prefix")
+                .arg(&prefix)
+                .arg("--cache")
+                .arg(containers::npm_cache(workspace))
+                .arg(REAL_CLIENT),
             &workspace.log("npm"),
             Echo::Silent,
         );

@@ -9,6 +9,7 @@ use super::provision::Provisions;
 use super::report::{Report, Verdict};
 use super::summaries::{self, Tally};
 use crate::Result;
+use crate::dist;
 use crate::process::{self, Echo, Finished};
 use crate::workspace::Workspace;
 
@@ -22,10 +23,11 @@ pub(crate) fn run(
     provisions: &Provisions,
     report: &mut Report,
 ) -> Result<()> {
-    let suite = Suite {
+    let mut suite = Suite {
         workspace,
         provisions,
         filter: options.filter.as_deref(),
+        dist: None,
     };
     environment::renew_home(workspace)?;
     // The tests start the programs, so these are built first, and a build that fails is told apart from a test that does.
@@ -42,6 +44,7 @@ pub(crate) fn run(
     {
         return Ok(());
     }
+    suite.pack(report);
     if nextest {
         suite.run_nextest(report)?;
     } else {
@@ -62,6 +65,8 @@ struct Suite<'a> {
     workspace: &'a Workspace,
     provisions: &'a Provisions,
     filter: Option<&'a str>,
+    /// Where what a release offers is, made of the programs that were built.
+    dist: Option<PathBuf>,
 }
 
 impl Suite<'_> {
@@ -78,6 +83,20 @@ impl Suite<'_> {
         };
         report.add(name, verdict, elapsed);
         succeeded
+    }
+
+    /// Packs the programs for the tests of what a release offers; without cargo-deb there is no Debian package.
+    fn pack(&mut self, report: &mut Report) {
+        let with_deb = self.provisions.missing("cargo-deb").is_none();
+        let (packed, elapsed) = process::timed(|| dist::for_tests(self.workspace, with_deb));
+        let verdict = match packed {
+            Ok(directory) => {
+                self.dist = Some(directory);
+                Verdict::Passed(String::new())
+            }
+            Err(error) => Verdict::Failed(error.to_string()),
+        };
+        report.add("dist", verdict, elapsed);
     }
 
     fn run_nextest(&self, report: &mut Report) -> Result<()> {
@@ -115,6 +134,9 @@ impl Suite<'_> {
         command.args(self.filter);
         environment::isolate(command, self.workspace);
         self.provisions.tell(command);
+        if let Some(directory) = &self.dist {
+            command.env("CLAUDE_ACCOUNTS_TEST_DIST", directory);
+        }
         let skipped = SkippedFile::new(self.workspace)?;
         command.env("TESTKIT_SKIPPED", &skipped.path);
         let log = self.workspace.log(name);
