@@ -25,6 +25,7 @@ mod testing;
 mod vault_watch;
 mod vaults;
 
+pub use api::description;
 pub use listener::{CertificateError, TlsFiles, bind, raise_descriptor_limit};
 pub use options::{Directories, Network, Options};
 pub use server::{Certificate, Dashboard, DashboardError};

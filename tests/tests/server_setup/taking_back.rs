@@ -18,7 +18,14 @@ fn everybody_has_what_he_had() {
     );
     let before = super::contents_of_home(&server, "frida");
     let passwd = server.host.read_text("/etc/passwd");
-    drop(server.init(&[], &[]).success());
+    let set_up = server.init(&[], &[]).success();
+    assert!(
+        set_up
+            .stdout
+            .contains("No user is managed yet: claude-share server add-user NAME"),
+        "{}",
+        set_up.stdout
+    );
     drop(server.run(&["add-user", "frida", "--existing"]).success());
     server.wait_for_keeper();
     server.wait_for_view("frida");

@@ -102,9 +102,11 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
         return Ok(());
     }
     let names = managed_users(context, &plan)?;
-    context
-        .output
-        .say(&format!("Done. Managed users: {}", names.join(" ")))?;
+    let done = match &names[..] {
+        [] => "Done. No user is managed yet: claude-share server add-user NAME".to_owned(),
+        names => format!("Done. Managed users: {}", names.join(" ")),
+    };
+    context.output.say(&done)?;
     if is_new {
         say_the_rest(context, &facts)?;
     }

@@ -45,5 +45,15 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
     router
 }
 
+/// The OpenAPI document as JSON, as `GET /api/openapi.json` answers: for the reference that is made of it.
+///
+/// # Panics
+/// Never: it has nothing that JSON has not.
+#[must_use]
+pub fn description() -> String {
+    let document = router().into_openapi();
+    document.to_json().expect("a document of texts")
+}
+
 #[cfg(test)]
 mod tests;
