@@ -11,6 +11,7 @@ mod live;
 mod machine;
 mod mount;
 mod options;
+mod results;
 mod scene;
 mod server;
 mod timing;
@@ -54,19 +55,30 @@ fn launch() {
         let alone = || scene.client_alone();
         let label = |what: &str| format!("{what}, {accounts:>5} accounts");
         let environment = alternate(ROUNDS, alone, || scene.launch("key-1", "env"));
-        Row::compared(&label("API key"), &environment).print();
+        Row::compared(&label("API key"), &environment)
+            .print()
+            .keep(&format!("launch/key/{accounts}"));
         let token = alternate(ROUNDS, alone, || scene.launch("login-1", "env"));
-        Row::compared(&label("login, env"), &token).print();
+        Row::compared(&label("login, env"), &token)
+            .print()
+            .keep(&format!("launch/login-env/{accounts}"));
         let keeper = scene.keep_a_session();
         let view = alternate(ROUNDS, alone, || scene.launch("login-1", "view"));
-        Row::compared(&label("login, view, keeper running"), &view).print();
+        Row::compared(&label("login, view, keeper running"), &view)
+            .print()
+            .keep(&format!("launch/login-view/{accounts}"));
         drop(keeper);
         let line = alternate(ROUNDS, alone, || scene.command(&["statusline"]));
-        Row::compared(&label("statusline"), &line).print();
+        Row::compared(&label("statusline"), &line)
+            .print()
+            .keep(&format!("statusline/{accounts}"));
         match scene.python(&["launch", "key-1"]) {
             Ok(_) => {
                 let python = alternate(SLOW_ROUNDS, alone, || scene.python_launch("key-1"));
                 Row::compared(&label("a Python program"), &python).print();
+                environment
+                    .beside(&python)
+                    .keep(&format!("launch/key-python/{accounts}"));
             }
             Err(reason) => println!("  a Python program: left out, {reason}"),
         }
@@ -87,7 +99,9 @@ fn list() {
             match python() {
                 Ok(_) => {
                     let pair = alternate(SLOW_ROUNDS, || python().unwrap(), ours);
-                    Row::compared(&label, &pair).print();
+                    Row::compared(&label, &pair)
+                        .print()
+                        .keep(&format!("{verb}/{accounts}"));
                 }
                 Err(reason) => {
                     let pair = alternate(SLOW_ROUNDS, || scene.client_alone(), ours);

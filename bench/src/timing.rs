@@ -3,10 +3,23 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::results;
+
 /// Times of both sides, in the order of measuring.
 pub(crate) struct Pair {
     base: Vec<Duration>,
     ours: Vec<Duration>,
+}
+
+impl Pair {
+    /// Ours beside the other side of `other`, which was measured in the same run.
+    pub(crate) fn beside(&self, other: &Pair) -> Row {
+        let pair = Pair {
+            base: other.ours.clone(),
+            ours: self.ours.clone(),
+        };
+        Row::compared("", &pair)
+    }
 }
 
 /// Runs both sides in turn, `rounds` times, after a warm-up.
@@ -56,8 +69,12 @@ impl Row {
         }
     }
 
-    pub(crate) fn print(&self) {
-        let millis = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+    /// Keeps the medians, in milliseconds; see [`results`].
+    pub(crate) fn keep(&self, id: &str) {
+        results::keep(id, millis(self.ours.0), millis(self.base.0));
+    }
+
+    pub(crate) fn print(&self) -> &Self {
         let (base, ours) = (millis(self.base.0), millis(self.ours.0));
         println!(
             "  {:<44} {ours:>8.2}   beside {base:>8.2}   difference {:>+8.2}   ratio {:>6.2}   (95%: {:.2}, {:.2})",
@@ -67,7 +84,12 @@ impl Row {
             millis(self.ours.1),
             millis(self.base.1),
         );
+        self
     }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }
 
 fn quantile(times: &[Duration], part: f64) -> Duration {

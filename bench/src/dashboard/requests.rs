@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::server::{self, Server};
+use crate::results;
 
 const CONNECTIONS: usize = 8;
 const LASTS: Duration = Duration::from_secs(5);
@@ -42,6 +43,11 @@ pub(crate) fn requests() {
                     millis(python.p99),
                     ours.per_second / python.per_second,
                     python.p99.as_secs_f64() / ours.p99.as_secs_f64(),
+                );
+                results::keep(
+                    &format!("dashboard/requests/{accounts}"),
+                    ours.per_second,
+                    python.per_second,
                 );
                 drop(process.kill());
                 drop(process.wait());

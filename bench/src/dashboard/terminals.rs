@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::server::Server;
 use super::socket::Socket;
+use crate::results;
 
 /// As in the table that it is compared with.
 const FLOOD: usize = 50_000_000;
@@ -64,6 +65,7 @@ fn throughput(server: &Server, account: &str) {
         costs[1] / 1_000.0,
         rates[1] / bare,
     );
+    results::keep("dashboard/terminal", rates[1], bare);
 }
 
 /// The same text through a pseudo-terminal that is read and thrown away.

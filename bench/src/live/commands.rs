@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::scene::{PROJECT, Scene};
-use super::{millis, print, quantile};
+use super::{keep, millis, print, quantile};
 
 const ROUNDS: usize = 300;
 const ROUNDS_OF_SSH: usize = 21;
@@ -43,15 +43,20 @@ pub(super) fn commands(scene: &Scene) {
         let times: Vec<Duration> = (0..ROUNDS_OF_SSH)
             .map(|_| timed(ssh(scene, options, "true")))
             .collect();
-        millis(quantile(&times, 0.5))
+        quantile(&times, 0.5)
     };
     let fresh = ssh(&[]);
     ssh(&SHARED);
+    let shared = ssh(&SHARED);
     let beside = format!(
-        "   (the server's own true: {:.2}; ssh true: {fresh:.1}, over a connection that is there: {:.1})",
+        "   (the server's own true: {:.2}; ssh true: {:.1}, over a connection that is there: {:.1})",
         millis(own),
-        ssh(&SHARED),
+        millis(fresh),
+        millis(shared),
     );
+    let added = quantile(&proxied, 0.5).saturating_sub(own);
+    keep(scene, "command", added, fresh);
+    keep(scene, "command-connected", added, shared);
     for (part, more) in [(0.5, 5), (0.99, 15)] {
         let label = format!("a command on the laptop, added, p{}", part * 100.0);
         let added = quantile(&proxied, part).saturating_sub(own);
@@ -108,6 +113,7 @@ fn throughput(scene: &Scene) {
         );
         let label = format!("{MUCH} MiB {direction}");
         print(scene, &label, took, took_beside, &text);
+        keep(scene, direction, took, took_beside);
     }
 }
 

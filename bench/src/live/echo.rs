@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use testkit::Terminal;
 
 use super::scene::{PATIENCE, Scene};
-use super::{millis, print, quantile};
+use super::{keep, millis, print, quantile};
 
 const KEYS: usize = 500;
 /// Says back each byte as it comes.
@@ -33,6 +33,7 @@ pub(super) fn echo(scene: &Scene) {
     );
     let label = format!("echo of {KEYS} keys, p99");
     print(scene, &label, cs.1, scene.bar(1, 5), &beside);
+    keep(scene, "echo", cs.1, ssh.1);
     scene.cs(&["stop"]);
 }
 

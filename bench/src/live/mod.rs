@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use scene::Scene;
 
-use crate::options;
+use crate::{options, results};
 
 /// In milliseconds, unless told otherwise by `--rtt=0,20,80`; what the network of the hosts themselves takes comes on top.
 const ROUND_TRIPS: [u64; 3] = [0, 20, 80];
@@ -52,6 +52,12 @@ fn print(scene: &Scene, label: &str, took: Duration, bar: Duration, beside: &str
         millis(bar),
         millis(took) / millis(bar),
     );
+}
+
+/// Keeps both sides, in milliseconds; see [`results`].
+fn keep(scene: &Scene, line: &str, ours: Duration, beside: Duration) {
+    let id = format!("live/{line}/{}", scene.round_trip.as_millis());
+    results::keep(&id, millis(ours), millis(beside));
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::tree::Tree;
+use crate::results;
 
 /// What takes longer is ended.
 const LONGEST: Duration = Duration::from_secs(180);
@@ -103,6 +104,10 @@ impl Line {
                 seconds(beside),
                 ratio(ours, beside),
             );
+            if let (Some(ours), Some(beside)) = (ours, beside) {
+                let id = format!("mount/{}/{}/{phase}", self.name, round_trip.as_millis());
+                results::keep(&id, ours.as_secs_f64(), beside.as_secs_f64());
+            }
         }
     }
 
