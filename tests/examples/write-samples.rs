@@ -74,7 +74,6 @@ fn accounts(directory: &Path, contents: &mut Value) {
     run(&["refresh", "client"]);
     run(&["use", "work", DIRECTORY]);
     run(&["default", "perso"]);
-    run(&["install"]);
     session(&machine, &directory.join("session"));
     dashboard(&machine, contents);
     run(&["keeper", "stop"]);

@@ -101,6 +101,8 @@ fn unused(workspace: &Workspace, provisions: &Provisions) -> Verdict {
         return Verdict::Skipped(reason.to_owned());
     }
     let mut command = workspace.cargo(&["machete", "--skip-target-dir"]);
+    // By this it tells whether cargo started it, and with it there, takes its own name for a directory.
+    command.env_remove("CARGO_PKG_NAME");
     succeeded(workspace, "unused dependencies", &mut command)
 }
 
