@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -61,6 +62,7 @@ pub fn run() -> io::Result<()> {
         terminal,
         state: Mutex::new(State {
             main: Some(main),
+            is_stopped: false,
             is_gone: false,
         }),
         gone: Condvar::new(),
@@ -168,6 +170,8 @@ struct Running {
 struct State {
     /// The command's process and group, until it has been waited for: the number is its own as long.
     main: Option<Pid>,
+    /// That it is stopped is the last that was told of it.
+    is_stopped: bool,
     /// No process is left.
     is_gone: bool,
 }
@@ -215,7 +219,7 @@ impl Running {
         let any = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
         while let Ok(Some((pid, status))) = wait(any) {
             if state.main == Some(pid)
-                && let Some(report) = self.report(pid, status)
+                && let Some(report) = self.report(&mut state, pid, status)
             {
                 if let Report::Ended { .. } = report {
                     state.main = None;
@@ -225,16 +229,18 @@ impl Running {
         }
     }
 
-    fn report(&self, main: Pid, status: WaitStatus) -> Option<Report> {
+    fn report(&self, state: &mut State, main: Pid, status: WaitStatus) -> Option<Report> {
         if let Some(signal) = status.stopping_signal() {
             if self.is_too_early(main, signal) {
                 kill_process_group(main, Signal::CONT).ok();
                 return None;
             }
+            state.is_stopped = true;
             return Some(Report::Stopped(signal));
         }
         if status.continued() {
-            return Some(Report::Continued);
+            // Of a stop that was too early, nobody was told.
+            return mem::take(&mut state.is_stopped).then_some(Report::Continued);
         }
         Some(Report::Ended {
             code: status.exit_status(),
