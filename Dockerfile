@@ -5,7 +5,7 @@
 #
 # Needs BuildKit (Docker 23 or later has it on) or Podman 4.3 (Buildah 1.28), for the RUN --mount lines.
 
-ARG RUST_IMAGE=rust:1.94-slim-bookworm
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG NODE_IMAGE=node:22-bookworm-slim
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
@@ -59,7 +59,8 @@ RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         ca-certificates git openssh-client tini \
  && rm -rf /var/lib/apt/lists/*
-# Those of the user on the host who owns the directories that are mounted.
+# Those of the user on the host who owns the directories that are mounted. A large number would make a log of logins as
+# large. Docker gives an empty tmpfs that comes to /run the mode of this one, and root as its owner.
 ARG CLAUDE_UID=1000
 ARG CLAUDE_GID=1000
 RUN set -eu; \
@@ -67,9 +68,10 @@ RUN set -eu; \
         0:* | *[!0-9:]* | :* | *:) echo "CLAUDE_UID and CLAUDE_GID are numbers, and CLAUDE_UID is not 0" >&2; exit 1 ;; \
     esac; \
     groupadd --non-unique --gid "${CLAUDE_GID}" claude; \
-    useradd --non-unique --uid "${CLAUDE_UID}" --gid "${CLAUDE_GID}" --create-home --shell /bin/bash claude; \
+    useradd --non-unique --uid "${CLAUDE_UID}" --gid "${CLAUDE_GID}" --no-log-init --create-home --shell /bin/bash claude; \
     install -d -m 0700 -o "${CLAUDE_UID}" -g "${CLAUDE_GID}" \
-        /home/claude/.claude /home/claude/.claude-accounts /run/claude-accounts
+        /home/claude/.claude /home/claude/.claude-accounts /run/claude-accounts; \
+    chmod 1777 /run
 COPY --from=client /programs/claude /usr/local/bin/claude
 COPY --chmod=0755 packaging/container/claude-accounts-start packaging/container/claude-accounts-healthy /usr/local/bin/
 # HOME for runtimes that do not take it from /etc/passwd; no updates, since the program is part of the image.

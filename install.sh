@@ -204,6 +204,8 @@ find_here() {
     case $0 in
     install.sh | */install.sh) [ ! -f "$0" ] || here=$(cd -P -- "$(dirname -- "$0")" && pwd) ;;
     esac
+    # In /tmp and its like, what lies beside the script may be anybody's.
+    if [ -n "$here" ] && [ -n "$(find "$here/." -prune -perm -1002 2>/dev/null)" ]; then here=''; fi
 }
 
 # --- Sums -------------------------------------------------------------------------------------------------------------
@@ -293,7 +295,11 @@ build() {
 
 # take_archive ARCHIVE SUM-FILE: checks and unpacks it.
 take_archive() {
-    found=$(sum_of "$1") || fail 1 "cannot read $1"
+    [ -r "$1" ] || fail 1 "cannot read $1"
+    # A copy, so that what is unpacked is what was summed, whoever may write to the file meanwhile.
+    taken=$work/archive.tar.gz
+    cat <"$1" >"$taken" || unwritable "$work"
+    found=$(sum_of "$taken")
     if [ -f "$2" ]; then
         expected=$(sum_in "$2" "${1##*/}")
         is_sum "$expected" || fail $BAD_INPUT "$2 has no SHA-256 sum of ${1##*/}"
@@ -308,7 +314,7 @@ take_archive() {
         [ "$found" = "$expected" ] || fail $BAD_INPUT "${1##*/} has the sum $found, and not $expected as SHA256 says" \
             'It is not what you pinned. Nothing was installed.'
     fi
-    unpack "$1"
+    unpack "$taken" "${1##*/}"
 }
 
 # The sum in a file as sha256sum writes it: of that name, or alone.
@@ -318,9 +324,9 @@ sum_in() {
         NR == 1 && (NF == 1 || file == name) { print tolower($1) }' "$1"
 }
 
-# Nothing is unpacked that could come to lie elsewhere.
+# unpack ARCHIVE NAME: nothing that could come to lie elsewhere. Messages call it NAME.
 unpack() {
-    wrong="${1##*/} is no archive of a release"
+    wrong="$2 is no archive of a release"
     gzip -dc <"$1" >"$work/archive.tar" 2>"$work/complaint" || unpacking_failed "$wrong"
     tar -tf "$work/archive.tar" >"$work/names" 2>"$work/complaint" || unpacking_failed "$wrong"
     tar -tvf "$work/archive.tar" >"$work/listing" 2>"$work/complaint" || unpacking_failed "$wrong"
@@ -338,9 +344,9 @@ unpack() {
     [ -z "$odd" ] || fail $BAD_INPUT "$wrong: it holds more than files and directories: $odd"
     mkdir "$work/unpacked" || fail $UNWRITABLE "cannot write in $work"
     (cd "$work/unpacked" && tar -xof "$work/archive.tar") 2>"$work/complaint" || unpacking_failed "$wrong"
-    rm -f "$work/archive.tar"
+    rm -f "$work/archive.tar" "$1"
     tree=$work/unpacked/$top
-    origin=${1##*/}
+    origin=$2
     version_of_directory "$top"
 }
 
@@ -408,8 +414,8 @@ download() {
     find_version
     file=$NAME-$version-$machine-linux.tar.gz
     say "from the release $BASE_URL/$release/$file"
-    fetch "$release/$file.sha256" "$work/$file.sha256"
-    fetch "$release/$file" "$work/$file"
+    fetch "$BASE_URL/$release/$file.sha256" "$work/$file.sha256"
+    fetch "$BASE_URL/$release/$file" "$work/$file"
     take_archive "$work/$file" "$work/$file.sha256"
 }
 
@@ -451,7 +457,11 @@ find_version() {
     v*) version=${REF#v} ;;
     *.*) version=$REF release=v$REF ;;
     *)
-        fetch "$REF/VERSION" "$work/VERSION"
+        case $REF:$BASE_URL in
+        # GitHub has the newest release's files at an address of its own.
+        latest:*/github.com/*/releases/download) fetch "${BASE_URL%/*}/latest/download/VERSION" "$work/VERSION" ;;
+        *) fetch "$BASE_URL/$REF/VERSION" "$work/VERSION" ;;
+        esac
         version=$(sed 1q "$work/VERSION")
         check_version "$version" $BAD_INPUT
         [ "$REF" != latest ] || release=v$version
@@ -459,16 +469,15 @@ find_version() {
     esac
 }
 
-# fetch PATH FILE
+# fetch ADDRESS FILE
 fetch() {
-    url=$BASE_URL/$1
     if command -v curl >/dev/null 2>&1; then
-        fetch_with_curl "$url" "$2"
+        fetch_with_curl "$1" "$2"
     elif command -v wget >/dev/null 2>&1; then
-        fetch_with_wget "$url" "$2"
+        fetch_with_wget "$1" "$2"
     else
         fail $LACKING 'downloading needs curl or wget' 'Install curl, and run this again.'
-    fi || fail $NETWORK "could not download $url" \
+    fi || fail $NETWORK "could not download $1" \
         'Is there such a release for this machine, and is the network there? Nothing was installed.'
 }
 
@@ -938,13 +947,21 @@ disable_units() {
         for unit in $(units_in "$work/owned-places" $kind | sort -u); do
             case $unit in *@.*) continue ;; esac
             if [ "$kind:$scope" = user:system ]; then
-                ask_systemd --global disable "$unit"
+                ! enabled_for_all "$unit" || ask_systemd --global disable "$unit"
             else
                 place=$(ask_systemd show --property=FragmentPath --value "$unit")
                 [ "$place" != "$prefix/$(unit_place "$unit" $kind)" ] || ask_systemd disable --now "$unit"
             fi
         done
     done
+}
+
+# Whether it is this one that starts with every user's systemd: there is none to ask, but links that lead to the unit.
+enabled_for_all() {
+    for link in /etc/systemd/user/*.wants/"$1" /etc/systemd/user/*.requires/"$1"; do
+        if [ "$(readlink "$link")" = "$prefix/$(unit_place "$1" user)" ]; then return 0; fi
+    done
+    return 1
 }
 
 unit_place() { sed -n "\|systemd/$2/$1\$|{p;q;}" "$work/owned-places"; }
@@ -994,8 +1011,9 @@ remove_installation() {
     lock
     same_as_before
     say "removing $NAME ${old_version:+$old_version }from $prefix"
-    disable_units
+    # From here on something is changed.
     trap '' INT TERM HUP PIPE
+    disable_units
     unfinished='What is left is still known: run this again when that is mended.'
     remove_files
     sort -u "$work/owned-places" | while read -r place; do

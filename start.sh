@@ -50,6 +50,8 @@ choose_engine() {
             *) fail $USAGE "no engine is called $engine" "Set CLAUDE_ACCOUNTS_ENGINE to docker or podman." ;;
         esac
         if command -v "$engine" >/dev/null && "$engine" info >/dev/null 2>&1; then
+            # Podman comes under Docker's name too.
+            case $("$engine" --version) in podman*) engine=podman ;; esac
             refuse_what_cannot_share
             return
         fi
@@ -77,6 +79,7 @@ choose_user() {
         uid=${SUDO_UID:-0} gid=${SUDO_GID:-0}
         if [ "$uid" != 0 ]; then
             HOME=$(getent passwd "$uid" | cut -d : -f 6)
+            [ -d "$HOME" ] || fail $BAD_DIRECTORY "user $uid has no home here" "Run this as that user, without sudo."
         fi
     fi
     [ "$uid" != 0 ] || { uid=1000 gid=1000; }
@@ -120,7 +123,7 @@ start() {
         --mount "type=bind,source=$HOME/.claude-accounts,target=/home/claude/.claude-accounts" \
         --mount "type=bind,source=$HOME/.claude,target=/home/claude/.claude" \
         --volume "${NAME}_home:/home/claude" \
-        --read-only --tmpfs /tmp --tmpfs /run --cap-drop ALL --security-opt no-new-privileges --stop-timeout 15
+        --read-only --tmpfs /tmp:exec --tmpfs /run --cap-drop ALL --security-opt no-new-privileges --stop-timeout 15
     if [ "$engine" = podman ]; then
         # So that you are yourself inside.
         [ "$(id -u)" = 0 ] || set -- "$@" --userns keep-id
@@ -145,10 +148,13 @@ wait_until_healthy() {
     done
 }
 
+# What a container has said stays in its log; the code is told only while it counts, and that is the last one.
 announce() {
-    code=$("$engine" logs "$NAME" 2>&1 | sed -n 's/^set-up code, asked for on other machines: //p' | tail -n 1)
     echo "dashboard: $ADDRESS"
-    [ -z "$code" ] || echo "set-up code, for the first visit: $code"
+    if "$engine" exec "$NAME" claude-accounts-healthy /api/auth/status 2>/dev/null | grep -q '"setup_done":false'; then
+        code=$("$engine" logs "$NAME" 2>&1 | sed -n 's/^set-up code, asked for on other machines: //p' | tail -n 1)
+        [ -z "$code" ] || echo "set-up code, for the first visit: $code"
+    fi
 }
 
 open_browser() {

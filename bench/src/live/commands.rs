@@ -93,7 +93,8 @@ fn throughput(scene: &Scene) {
         (
             "into a command",
             format!("/usr/bin/{zeros} | wc -c > /dev/null"),
-            format!("ssh -q -T dev@server '{zeros}' > /dev/null"),
+            // The same programs at both ends.
+            format!("ssh -q -T dev@server '{zeros}' | wc -c > /dev/null"),
         ),
     ];
     for (direction, ours, beside) in directions {

@@ -25,7 +25,7 @@ pub(crate) fn look_up_hosts_without_modules() {
     // SAFETY: both end with a NUL, live as long as the program, and are only read.
     let refused = unsafe { __nss_configure_lookup(HOSTS.as_ptr(), LINKED_IN.as_ptr()) };
     // The line is one that glibc documents.
-    debug_assert_eq!(refused, 0, "glibc took {LINKED_IN:?}");
+    debug_assert_eq!(refused, 0, "glibc refuses {LINKED_IN:?}");
 }
 
 #[cfg(test)]

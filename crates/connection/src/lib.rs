@@ -11,6 +11,7 @@
 mod connection;
 mod error;
 mod outlet;
+mod pipes;
 mod run;
 mod shared;
 

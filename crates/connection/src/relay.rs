@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::{Connection, ConnectionError, Ended};
+use handed::Handed;
 use place::Place;
 
 pub use place::PlaceError;
@@ -110,7 +111,7 @@ impl Drop for Socket {
 async fn take_over<Out>(connection: Connection<Out>, stream: UnixStream) {
     match timeout(SILENCE, first_byte(&stream)).await {
         Ok(Some(byte)) if handed::is_handed(byte) => {
-            if let Ok(given) = handed::take(&stream).and_then(UnixStream::from_std) {
+            if let Ok(given) = Handed::take(&stream) {
                 run_while_there(&connection, given, &stream).await;
             }
         }
@@ -122,7 +123,7 @@ async fn take_over<Out>(connection: Connection<Out>, stream: UnixStream) {
 
 /// Runs `connection` over `given` for as long as `giver`, from which it came, is there: who gave it ends with its `sshd`, and
 /// with this.
-async fn run_while_there<Out>(connection: &Connection<Out>, given: UnixStream, giver: &UnixStream) {
+async fn run_while_there<Out>(connection: &Connection<Out>, given: Handed, giver: &UnixStream) {
     tokio::select! {
         // It never says anything more: this is its end.
         _ = first_byte(giver) => {}
@@ -130,8 +131,8 @@ async fn run_while_there<Out>(connection: &Connection<Out>, given: UnixStream, g
     }
 }
 
-async fn run_when_spoken_to<Out>(connection: &Connection<Out>, stream: UnixStream) {
-    if let Ok(Some(_)) = timeout(SILENCE, first_byte(&stream)).await {
+async fn run_when_spoken_to<Out>(connection: &Connection<Out>, given: Handed) {
+    if let Ok(Some(stream)) = timeout(SILENCE, given.spoken_to()).await {
         // See `serve`.
         drop(connection.run(stream).await);
     }
@@ -161,21 +162,23 @@ pub fn connect(directory: &Path, name: &str) -> Result<std::os::unix::net::UnixS
 }
 
 /// Joins this process's standard input and output to the socket `name` in `directory`, until the process there hangs up.
-/// Blocks. They are handed over to that process if they are one socket, as `sshd`'s are; otherwise what comes is copied. The
+/// Blocks. They are handed over to that process if they are pipes or sockets, as `sshd`'s are; otherwise what comes is copied. The
 /// last thing a process does: a thread may go on reading the standard input.
 ///
 /// # Errors
-/// As [`connect`], and if copying fails.
+/// As [`connect`], and if handing over or copying fails.
 pub fn join_standard_streams(directory: &Path, name: &str) -> Result<(), PlaceError> {
     let socket = connect(directory, name)?;
     leave_when_nobody_listens(socket.try_clone()?)?;
-    if let Some(stream) = handed::one_stream(&io::stdin(), &io::stdout()) {
-        handed::give(&socket, stream)?;
+    let (input, output) = (io::stdin(), io::stdout());
+    let (input, output) = (input.as_fd(), output.as_fd());
+    if handed::can_be(&input, &output) {
+        handed::give(&socket, input, output)?;
         return Ok(until_hung_up(socket)?);
     }
     // Not Rust's own, which keep back what is no whole line.
-    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let input = File::from(input.try_clone_to_owned()?);
+    let output = File::from(output.try_clone_to_owned()?);
     Ok(copy(socket, input, output)?)
 }
 

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::outlet::Outlet;
+use crate::pipes::RECEIVING;
 use crate::shared::{OnStream, Shared};
 use crate::{ConnectionError, Ended};
 
@@ -17,8 +18,8 @@ use crate::{ConnectionError, Ended};
 pub const GREETING: Duration = Duration::from_secs(30);
 /// How long the other end may take to hang up after a goodbye, and what it said last to come in when writing fails.
 const PARTING: Duration = Duration::from_secs(2);
-/// How much is read at once, in bytes.
-const PIECE: usize = 64 << 10;
+/// How much is read at once, in bytes: what a pipe holds that comes in.
+const PIECE: usize = RECEIVING;
 
 pub(crate) async fn run(
     shared: &Shared,

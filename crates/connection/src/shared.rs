@@ -103,24 +103,18 @@ impl Over {
 
 impl Inner {
     /// Writes what there is from here, on whatever thread that is, if the stream's task has nothing else to do than that: its
-    /// waking would take longer than the writing. `false` if it has to be woken.
+    /// waking would take longer than the writing. `false` if it has to be woken: also for what is more than a piece.
     fn write_through(&mut self) -> bool {
         let Some(outlet) = self.outlet.as_mut().filter(|outlet| outlet.is_idle) else {
             return false;
         };
-        // The task asks again with a waker of its own if this has to wait.
+        self.link.transmit(&mut outlet.buffer, PIECE);
+        let is_all = outlet.buffer.len() < PIECE;
+        // The task asks again with a waker of its own if this has to wait. Also what failed is the task's to find out.
         let mut context = Context::from_waker(Waker::noop());
-        loop {
-            self.link.transmit(&mut outlet.buffer, PIECE);
-            if outlet.buffer.is_empty() {
-                return true;
-            }
-            // Also what failed is the task's to find out.
-            if !matches!(outlet.poll_write_all(&mut context), Poll::Ready(Ok(()))) {
-                outlet.is_idle = false;
-                return false;
-            }
-        }
+        let is_written = matches!(outlet.poll_write_all(&mut context), Poll::Ready(Ok(())));
+        outlet.is_idle = is_all && is_written;
+        outlet.is_idle
     }
 }
 
@@ -170,9 +164,9 @@ impl Shared {
         inner.link.send(lane, message)?;
         let is_written = inner.write_through();
         drop(inner);
-        match is_written {
-            true => self.progress.notify_waiters(),
-            false => self.to_write.notify_one(),
+        self.progress.notify_waiters();
+        if !is_written {
+            self.to_write.notify_one();
         }
         Ok(())
     }
@@ -244,15 +238,9 @@ impl Shared {
         inner.inbox.clear();
         inner.inbox_bytes = 0;
         inner.over.get_or_insert(Over::Unintelligible(error));
-        self.oust(&mut inner);
+        let ousted = self.oust(&mut inner);
         drop(inner);
-        self.tell_all();
-    }
-
-    /// This end has said goodbye.
-    fn part(&self, inner: &mut Inner) {
-        inner.over.get_or_insert(Over::SaidGoodbye);
-        self.oust(inner);
+        drop(ousted);
         self.tell_all();
     }
 
@@ -261,16 +249,17 @@ impl Shared {
         self.progress.notify_waiters();
     }
 
-    /// Has the present stream end, and gives the number of the next.
-    fn oust(&self, inner: &mut Inner) -> u64 {
+    /// Has the present stream end, and the next have a number of its own. To be dropped once nothing is locked: with its
+    /// writing side a stream may end, and that its process.
+    fn oust(&self, inner: &mut Inner) -> Option<Outlet> {
         inner.stream += 1;
-        inner.outlet = None;
+        let ousted = inner.outlet.take();
         self.latest.send_replace(inner.stream);
         inner.link.disconnected();
         inner.is_parting = false;
         inner.confirm_at = None;
         self.set_down();
-        inner.stream
+        ousted
     }
 
     fn set_down(&self) {
@@ -318,9 +307,12 @@ impl<'a> OnStream<'a> {
         if let Some(over) = inner.over.clone() {
             return Err(over.result());
         }
-        let number = shared.oust(&mut inner);
+        let ousted = shared.oust(&mut inner);
+        let number = inner.stream;
         inner.link.connected(shared.age(Instant::now()));
         inner.outlet = Some(outlet);
+        drop(inner);
+        drop(ousted);
         Ok(Self {
             shared,
             number,
@@ -443,8 +435,14 @@ impl<'a> OnStream<'a> {
         if now >= *ping_at {
             *ping_at = now + PING_INTERVAL;
         }
-        // Not before the other end has said who it is.
-        if inner.link.is_up()
+        // Not before the other end has said who it is, and not while something is left of a piece: the link gives it with the
+        // next.
+        let is_free = inner
+            .outlet
+            .as_ref()
+            .is_some_and(|outlet| outlet.buffer.is_empty());
+        if is_free
+            && inner.link.is_up()
             && !inner.is_parting
             && let Some(reason) = inner.parting.clone()
         {
@@ -463,16 +461,20 @@ impl<'a> OnStream<'a> {
 
     /// The goodbye was written.
     pub(crate) fn part(&self) {
-        if let Some(mut inner) = self.lock() {
-            self.shared.part(&mut inner);
-        }
+        let Some(mut inner) = self.lock() else {
+            return;
+        };
+        inner.over.get_or_insert(Over::SaidGoodbye);
+        let ousted = self.shared.oust(&mut inner);
+        drop(inner);
+        drop(ousted);
+        self.shared.tell_all();
     }
 }
 
 impl Drop for OnStream<'_> {
     fn drop(&mut self) {
-        if let Some(mut inner) = self.lock() {
-            self.shared.oust(&mut inner);
-        }
+        let ousted = self.lock().map(|mut inner| self.shared.oust(&mut inner));
+        drop(ousted);
     }
 }

@@ -2,6 +2,7 @@
 
 mod cipher;
 mod failure;
+mod group;
 
 use std::ffi::OsString;
 use std::io;
@@ -10,12 +11,13 @@ use std::pin::{Pin, pin};
 use std::process::{ExitStatus, Stdio};
 use std::task::{Context, Poll, ready};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
+use crate::pipes;
 use crate::reconnect::Connector;
 use failure::Tail;
+use group::Group;
 
 pub use cipher::FastCipher;
 pub use failure::{SshError, SshProblem};
@@ -59,11 +61,7 @@ impl Ssh {
     /// If it cannot be started, or the destination would be taken for an option. That it cannot connect is an error of
     /// reading, which holds an [`SshError`].
     pub fn start(&self) -> io::Result<SshStream> {
-        let destination = self.destination.as_encoded_bytes();
-        if destination.is_empty() || destination.starts_with(b"-") {
-            let what = "the name of a server cannot be empty or begin with “-”";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        }
+        self.check_destination()?;
         let mut command = Command::new(&self.program);
         command
             .arg("-T")
@@ -76,22 +74,33 @@ impl Ssh {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| {
+            .stderr(Stdio::piped());
+        let mut group = Group::start(&mut command).map_err(|error| {
             let what = format!("cannot start {}: {error}", self.program.display());
             io::Error::new(error.kind(), what)
         })?;
+        let ssh = &mut group.leader;
         let missing = || io::Error::other("a stream of ssh is missing");
+        let stdout = ssh.stdout.take().ok_or_else(missing)?;
+        pipes::widen(&stdout);
         Ok(SshStream {
-            stdin: child.stdin.take(),
-            stdout: child.stdout.take().ok_or_else(missing)?,
-            stderr: child.stderr.take(),
-            child,
+            stdin: ssh.stdin.take(),
+            stdout,
+            stderr: ssh.stderr.take(),
+            group,
             said: Tail::default(),
             has_ended: false,
         })
+    }
+
+    /// An error if ssh would take the destination for an option.
+    fn check_destination(&self) -> io::Result<()> {
+        let destination = self.destination.as_encoded_bytes();
+        if destination.is_empty() || destination.starts_with(b"-") {
+            let what = "the name of a server cannot be empty or begin with “-”";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        Ok(())
     }
 }
 
@@ -106,7 +115,7 @@ impl Connector for Ssh {
 /// A running `ssh`. It is killed, and what it started with it, when this is dropped; the runtime reaps it.
 #[derive(Debug)]
 pub struct SshStream {
-    child: Child,
+    group: Group,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
@@ -119,7 +128,7 @@ impl SshStream {
     /// The process, until it has been waited for.
     #[must_use]
     pub fn process(&self) -> Option<u32> {
-        self.child.id()
+        self.group.leader.id()
     }
 
     /// Takes what has been said, so that `ssh` never waits to say more.
@@ -138,7 +147,7 @@ impl SshStream {
     }
 
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let status: ExitStatus = ready!(pin!(self.child.wait()).poll(context))?;
+        let status: ExitStatus = ready!(pin!(self.group.leader.wait()).poll(context))?;
         self.listen(context);
         self.has_ended = true;
         Poll::Ready(match status.success() {
@@ -190,17 +199,5 @@ impl AsyncWrite for SshStream {
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stdin = None;
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Drop for SshStream {
-    fn drop(&mut self) {
-        // The group is the child's for as long as that has not been reaped: `id` is `None` after that. With a jump host
-        // there is a second ssh in it. `child` kills itself too, for a group that it may have left.
-        let group = self.child.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = group.and_then(Pid::from_raw) {
-            // Fails only if nobody is left in it.
-            kill_process_group(group, Signal::KILL).ok();
-        }
     }
 }

@@ -22,7 +22,9 @@ use live::SessionId;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tempfile::TempDir;
 use testkit::{Process, skip};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::unix::pipe;
+use tokio::net::{TcpStream, UnixStream};
 
 const NAME: &str = "agent";
 
@@ -74,8 +76,49 @@ async fn a_process_between_hands_its_socket_over() {
 }
 
 #[tokio::test]
+async fn a_process_between_hands_its_pipes_over() {
+    joins_both_ways_until_the_agent_hangs_up(pipes).await;
+}
+
+#[tokio::test]
 async fn a_process_between_copies_what_it_cannot_hand_over() {
-    joins_both_ways_until_the_agent_hangs_up(two_sockets).await;
+    joins_both_ways_until_the_agent_hangs_up(internet_sockets).await;
+}
+
+#[tokio::test]
+async fn who_has_handed_its_streams_over_copies_nothing() {
+    for streams in [one_socket, pipes] {
+        let (_temporary, path) = directory();
+        let socket = Socket::bind(&path, NAME).unwrap();
+        let ((agent, mut agent_hears), (laptop, _laptop_hears)) = ends();
+        let serving = tokio::spawn(async move { socket.serve(&agent).await });
+        let (stream, input, output) = streams();
+        let mut command = Command::new(connector());
+        command.env_clear().arg(&path).arg(NAME);
+        command.stdin(input).stdout(output);
+        let process = Process::spawn(command);
+        let runs = laptop.clone();
+        tokio::spawn(async move { runs.run(stream).await });
+        until_up(&laptop).await;
+        let before = read_by(&process);
+        laptop
+            .send(&Said {
+                lane: 3,
+                number: 1,
+                filler: vec![1; 1_000_000],
+            })
+            .unwrap();
+        assert_eq!(message(&mut agent_hears).await.number, 1);
+        assert_eq!(read_by(&process), before);
+        serving.abort();
+    }
+}
+
+/// How much a process has read, in bytes: `rchar` of proc_pid_io(5).
+fn read_by(process: &Process) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{}/io", process.id())).unwrap();
+    let read = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    read.unwrap().parse().unwrap()
 }
 
 /// This end, and a process's standard input and output.
@@ -93,15 +136,41 @@ fn one_socket() -> Ends {
     (near, far.try_clone().unwrap(), far)
 }
 
-/// What copies between them and the one that is returned ends with them.
-fn two_sockets() -> Ends {
-    let ((near, far), (input_near, input), (output_near, output)) = (pair(), pair(), pair());
+/// As another's sshd does. What copies between them and the one that is returned ends with them.
+fn pipes() -> Ends {
+    let (input, to_input) = std::io::pipe().unwrap();
+    let (from_output, output) = std::io::pipe().unwrap();
+    let from_output = pipe::Receiver::from_owned_fd(from_output.into()).unwrap();
+    let to_input = pipe::Sender::from_owned_fd(to_input.into()).unwrap();
+    (copied(from_output, to_input), input.into(), output.into())
+}
+
+/// As no sshd does.
+fn internet_sockets() -> Ends {
+    let ((input_near, input), (output_near, output)) = (internet_pair(), internet_pair());
+    (copied(output_near, input_near), input, output)
+}
+
+fn internet_pair() -> (TcpStream, OwnedFd) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    near.set_nonblocking(true).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    (TcpStream::from_std(near).unwrap(), far.into())
+}
+
+/// What comes from `reader` and goes to `writer`.
+fn copied(
+    reader: impl AsyncRead + Send + Unpin + 'static,
+    writer: impl AsyncWrite + Send + Unpin + 'static,
+) -> UnixStream {
+    let (near, far) = pair();
     let far = std::os::unix::net::UnixStream::from(far);
     far.set_nonblocking(true).unwrap();
     let mut far = UnixStream::from_std(far).unwrap();
-    let mut joined = tokio::io::join(output_near, input_near);
+    let mut joined = tokio::io::join(reader, writer);
     tokio::spawn(async move { tokio::io::copy_bidirectional(&mut far, &mut joined).await });
-    (near, input, output)
+    near
 }
 
 async fn joins_both_ways_until_the_agent_hangs_up(streams: fn() -> Ends) {
@@ -162,11 +231,18 @@ async fn who_hands_over_something_else_is_hung_up_on() {
     let ((agent, mut agent_hears), (laptop, _laptop_hears)) = ends();
     let serving = tokio::spawn(async move { socket.serve(&agent).await });
     let file = fs::File::open("/dev/null").unwrap();
-    for given in [None, Some(&file)] {
+    let (pipe, _other) = std::io::pipe().unwrap();
+    for given in [
+        vec![],
+        vec![pipe.as_fd()],
+        vec![file.as_fd(), file.as_fd()],
+        // Of the wrong direction.
+        vec![pipe.as_fd(), pipe.as_fd()],
+    ] {
         let stream = connect(&path, NAME).unwrap();
-        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let descriptors: Vec<_> = given.into_iter().map(AsFd::as_fd).collect();
+        let descriptors = given;
         if !descriptors.is_empty() {
             assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
         }
@@ -355,7 +431,7 @@ print \"listens\\n\";
 
 #[tokio::test]
 async fn a_killed_connector_ends_the_stream() {
-    for streams in [one_socket, two_sockets] {
+    for streams in [one_socket, pipes, internet_sockets] {
         a_killed_connector_ends(streams).await;
     }
 }

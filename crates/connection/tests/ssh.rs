@@ -279,13 +279,44 @@ async fn words_when(configured: &str) -> String {
     fs::read_to_string(stand_in.path("words")).unwrap()
 }
 
+fn has_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[allow(unreachable_code, reason = "on other processors it is the only line")]
+    false
+}
+
+#[tokio::test]
+async fn who_is_not_waited_for_until_it_says_its_ciphers_leaves_nothing_behind() {
+    if !has_aes() {
+        return testkit::skip("needs a processor with instructions for AES");
+    }
+    // As a `Match exec` of the user's that hangs.
+    let stand_in = StandIn::new("sleep 1000 & echo $! > child.new && mv child.new child; wait");
+    let mut connector = FastCipher::new(stand_in.ssh());
+    let child = async {
+        let child = stand_in.path("child");
+        within(tokio::task::spawn_blocking(move || {
+            wait_until("a child", PATIENCE, || child.exists());
+            fs::read_to_string(child).unwrap()
+        }))
+        .await
+        .unwrap()
+    };
+    let child = tokio::select! {
+        child = child => child,
+        _ = connector.connect() => panic!("it has said nothing"),
+    };
+    let stat = format!("/proc/{}/stat", child.trim());
+    // Reaped by whoever is above, at some time.
+    wait_until("its end", PATIENCE, || {
+        fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
+    });
+}
+
 #[tokio::test]
 async fn a_faster_cipher_is_tried_first_unless_somebody_has_configured_some() {
-    #[cfg(target_arch = "x86_64")]
-    let is_fast = std::arch::is_x86_feature_detected!("aes");
-    #[cfg(not(target_arch = "x86_64"))]
-    let is_fast = false;
-    if !is_fast {
+    if !has_aes() {
         return testkit::skip("needs a processor with instructions for AES");
     }
     let own = "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com";

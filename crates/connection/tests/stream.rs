@@ -106,6 +106,33 @@ async fn a_stream_that_has_gone_silent_ends_and_the_next_goes_on() {
     }
 }
 
+#[tokio::test]
+async fn a_goodbye_behind_half_a_piece_is_said() {
+    for number in 0..20 {
+        let ((one, _one_hears), (other, _other_hears)) = ends();
+        let (left, right) = duplex(1000);
+        let speaks = async {
+            until_up(&one).await;
+            until_up(&other).await;
+            // At some of these, this end waits for nothing but something to write.
+            for _ in 0..number {
+                tokio::task::yield_now().await;
+            }
+            let said = Said {
+                lane: 3,
+                number,
+                filler: vec![0; 100_000],
+            };
+            one.send(&said).unwrap();
+            one.say_goodbye("enough");
+        };
+        let both = async { tokio::join!(one.run(left), other.run(right), speaks) };
+        let (one_ended, other_ended, ()) = within(both).await;
+        assert_eq!(one_ended.unwrap(), Ended::SaidGoodbye);
+        assert_eq!(other_ended.unwrap(), Ended::Goodbye("enough".to_owned()));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_never_says_a_word_is_not_waited_for_for_long() {
     let (one, _hears) = end();

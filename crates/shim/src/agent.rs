@@ -1,7 +1,8 @@
 //! The session's agent, as a shim reaches it.
 
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
+use std::io::{self, IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
@@ -9,11 +10,14 @@ use bytes::BytesMut;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::retry_on_intr;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::geteuid;
 
 use crate::called::Called;
 use crate::ending::Ending;
 use crate::protocol::{self, FromShim, ProtocolError, ToShim, Typed, VERSION};
+use crate::streams::Streams;
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 128 << 10;
@@ -23,7 +27,11 @@ pub(crate) enum Answer {
     /// It is for the server's own program.
     Here,
     /// It runs.
-    Started(Connection),
+    Started {
+        connection: Connection,
+        /// The agent reads its standard input itself.
+        reads_input: bool,
+    },
     /// It does not run.
     Ending(Ending),
 }
@@ -43,14 +51,14 @@ pub(crate) fn connect(called: &Called) -> Option<UnixStream> {
 ///
 /// # Errors
 /// If the agent hangs up, or says what has no place there.
-pub(crate) fn ask(mut stream: UnixStream, typed: Typed) -> io::Result<Answer> {
+pub(crate) fn ask(stream: UnixStream, typed: Typed, streams: &Streams) -> io::Result<Answer> {
     let start = FromShim::Start(Box::new(typed));
     let Ok(start) = protocol::encode(&start) else {
         return Ok(Answer::Ending(Ending::TooLong));
     };
     let version = protocol::encode(&FromShim::Version(VERSION)).map_err(not_understood)?;
     // If it has hung up, it may have said why before.
-    stream.write_all(&[version, start].concat()).ok();
+    send(&stream, &[version, start].concat(), &streams.sent()).ok();
     let mut connection = Connection::new(stream);
     match connection.next()? {
         Some(ToShim::Version(VERSION)) => {}
@@ -59,13 +67,29 @@ pub(crate) fn ask(mut stream: UnixStream, typed: Typed) -> io::Result<Answer> {
     }
     Ok(match connection.next()? {
         Some(ToShim::Here) => Answer::Here,
-        Some(ToShim::Started) => Answer::Started(connection),
+        Some(ToShim::Started { reads_input }) => Answer::Started {
+            connection,
+            reads_input,
+        },
         Some(ToShim::Refused { message, hint }) => {
             Answer::Ending(Ending::Refused { message, hint })
         }
         Some(ToShim::Lost(message)) => Answer::Ending(Ending::Lost(message)),
         _ => Answer::Ending(Ending::HungUp),
     })
+}
+
+/// Sends all of `bytes`, and with the first of them `descriptors`, which are three at most.
+fn send(mut stream: &UnixStream, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        // There is room for three.
+        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    let words = [IoSlice::new(bytes)];
+    let sent = retry_on_intr(|| sendmsg(stream, &words, &mut ancillary, SendFlags::NOSIGNAL))?;
+    stream.write_all(&bytes[sent..])
 }
 
 /// The agent's end of a connection, to be listened to.

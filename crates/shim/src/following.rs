@@ -17,9 +17,9 @@ use crate::signals;
 use crate::streams::Streams;
 use crate::terminal::Terminal;
 
-/// Passes on everything both ways until the command has ended.
-pub(crate) fn follow(mut connection: Connection, streams: &Streams) -> Ending {
-    match begin(&connection, streams) {
+/// Passes on everything both ways until the command has ended; its input only if the agent does not read that.
+pub(crate) fn follow(mut connection: Connection, streams: &Streams, reads_input: bool) -> Ending {
+    match begin(&connection, streams, reads_input) {
         Ok(shared) => {
             let ending = listen(&mut connection, &shared);
             if let Some(terminal) = &shared.terminal {
@@ -31,7 +31,7 @@ pub(crate) fn follow(mut connection: Connection, streams: &Streams) -> Ending {
     }
 }
 
-fn begin(connection: &Connection, streams: &Streams) -> io::Result<Arc<Shared>> {
+fn begin(connection: &Connection, streams: &Streams, reads_input: bool) -> io::Result<Arc<Shared>> {
     let shared = Shared::new(*streams, Input::new()?, connection.writer()?);
     let shared = Arc::new(shared);
     // Before there is another thread. What comes before this does to this process what it does to any.
@@ -43,8 +43,10 @@ fn begin(connection: &Connection, streams: &Streams) -> io::Result<Arc<Shared>> 
     }
     let passing = Arc::clone(&shared);
     thread::Builder::new().spawn(move || signals::pass_on(&passing, caught))?;
-    let passing = Arc::clone(&shared);
-    thread::Builder::new().spawn(move || input::pass_on(&passing))?;
+    if !reads_input {
+        let passing = Arc::clone(&shared);
+        thread::Builder::new().spawn(move || input::pass_on(&passing))?;
+    }
     Ok(shared)
 }
 
@@ -60,6 +62,7 @@ fn listen(connection: &mut Connection, shared: &Shared) -> Ending {
                     return of_writing(error);
                 }
             }
+            ToShim::Unread => return of_writing(Errno::PIPE),
             ToShim::Taken(taken) => shared.input.taken(taken),
             ToShim::Stopped(signal) => signals::stop(shared, signal),
             ToShim::Continued => {}
@@ -69,7 +72,9 @@ fn listen(connection: &mut Connection, shared: &Shared) -> Ending {
             }
             ToShim::Lost(message) => return Ending::Lost(message),
             ToShim::Refused { message, hint } => return Ending::Refused { message, hint },
-            ToShim::Version(_) | ToShim::Here | ToShim::Started => return Ending::HungUp,
+            ToShim::Version(_) | ToShim::Here | ToShim::Started { .. } => {
+                return Ending::HungUp;
+            }
         }
     }
 }

@@ -50,7 +50,10 @@ pub fn run(
     let streams = Streams::look();
     let ending = match ask(&called, environment.as_slice(), &streams) {
         Answer::Here => return Some(own::run(&called, path)),
-        Answer::Started(connection) => following::follow(connection, &streams),
+        Answer::Started {
+            connection,
+            reads_input,
+        } => following::follow(connection, &streams, reads_input),
         Answer::Ending(ending) => ending,
     };
     Some(ending.end(&called.name))
@@ -63,5 +66,5 @@ fn ask(called: &Called, environment: &[(OsString, OsString)], streams: &Streams)
     let Some(typed) = typed::typed(called, environment, streams) else {
         return Answer::Here;
     };
-    agent::ask(socket, typed).unwrap_or_else(|_| Answer::Ending(Ending::HungUp))
+    agent::ask(socket, typed, streams).unwrap_or_else(|_| Answer::Ending(Ending::HungUp))
 }

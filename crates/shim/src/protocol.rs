@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of all that is said here.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The longest message, in bytes.
 pub const LARGEST: usize = LARGEST_START + LARGEST_PIECE;
 /// What the length takes, in bytes.
@@ -52,6 +52,9 @@ pub struct Typed {
     pub size: Option<Size>,
     /// The umask.
     pub umask: u32,
+    /// Which of the streams are pipes that come along with this, as descriptors in this order: for the agent to read and write
+    /// itself.
+    pub are_sent: [bool; 3],
 }
 
 /// What the agent says to a shim.
@@ -69,7 +72,10 @@ pub enum ToShim {
         hint: String,
     },
     /// It runs on the laptop.
-    Started,
+    Started {
+        /// The agent reads its standard input itself.
+        reads_input: bool,
+    },
     /// It has output this.
     Output {
         /// Where. What goes to the terminal is of the stream that is one: [`Stream::Out`] if both are; of none if neither is.
@@ -77,7 +83,9 @@ pub enum ToShim {
         /// What.
         bytes: Bytes,
     },
-    /// So much of its input has been taken: in bytes, since it began.
+    /// Nobody reads what it outputs through a pipe that the agent writes itself. Nothing follows.
+    Unread,
+    /// So much of the input that the shim has said has been taken: in bytes, since it began.
     Taken(u64),
     /// This signal, by its number on Linux, has stopped it.
     Stopped(i32),

@@ -20,6 +20,8 @@ pub(crate) struct Streams {
     pub(crate) ends: [End; 3],
     /// Input is a file in which one can go back.
     pub(crate) is_seekable: bool,
+    /// Which are pipes in truth.
+    are_pipes: [bool; 3],
 }
 
 impl Streams {
@@ -40,10 +42,25 @@ impl Streams {
             let kind = FileType::from_raw_mode(facts.st_mode);
             matches!(kind, FileType::RegularFile | FileType::BlockDevice)
         });
+        let is_pipe = |facts: &Stat| FileType::from_raw_mode(facts.st_mode) == FileType::Fifo;
         Self {
             ends: [input, output, errors],
             is_seekable,
+            are_pipes: facts.map(|facts| facts.as_ref().is_some_and(is_pipe)),
         }
+    }
+
+    /// Which of them the agent is given, to read and write them itself: pipes, which can be opened once more.
+    pub(crate) fn are_sent(&self) -> [bool; 3] {
+        [0, 1, 2].map(|index: usize| self.are_pipes[index] && self.ends[index] == End::Pipe)
+    }
+
+    /// Those.
+    pub(crate) fn sent(&self) -> Vec<BorrowedFd<'static>> {
+        let descriptors = [stdio::stdin(), stdio::stdout(), stdio::stderr()];
+        let sent = descriptors.into_iter().zip(self.are_sent());
+        sent.filter_map(|(descriptor, is_sent)| is_sent.then_some(descriptor))
+            .collect()
     }
 
     /// The terminal, if any of them is it.

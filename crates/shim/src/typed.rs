@@ -37,6 +37,7 @@ pub(crate) fn typed(
         streams: streams.ends,
         size: streams.size(),
         umask: own_umask(),
+        are_sent: streams.are_sent(),
     })
 }
 

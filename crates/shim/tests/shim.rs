@@ -62,18 +62,58 @@ fn what_was_typed_is_told() {
 fn what_its_streams_are_is_told() {
     use End::{AsOutput, Nothing, Pipe};
     let session = Session::new();
-    for (line, expected) in [
-        ("npm < /dev/null > /dev/null 2> /dev/null", [Nothing; 3]),
-        ("npm <&- >&- 2>&-", [Nothing; 3]),
-        ("echo x | npm > a 2> b", [Pipe, Pipe, Pipe]),
-        ("npm < /dev/zero > a 2>&1", [Pipe, Pipe, AsOutput]),
-        ("npm 2>&1 | cat", [Nothing, Pipe, AsOutput]),
-        ("npm 2> /dev/null | cat", [Nothing, Pipe, Nothing]),
-        ("npm > /dev/null 2>&1", [Nothing; 3]),
+    // With the descriptors of pipes, which the agent can open once more.
+    for (line, expected, are_sent) in [
+        (
+            "npm < /dev/null > /dev/null 2> /dev/null",
+            [Nothing; 3],
+            [0, 0, 0],
+        ),
+        ("npm <&- >&- 2>&-", [Nothing; 3], [0, 0, 0]),
+        ("echo x | npm > a 2> b", [Pipe, Pipe, Pipe], [1, 0, 0]),
+        (
+            "npm < /dev/zero > a 2>&1",
+            [Pipe, Pipe, AsOutput],
+            [0, 0, 0],
+        ),
+        ("npm 2>&1 | cat", [Nothing, Pipe, AsOutput], [0, 1, 0]),
+        (
+            "npm 2> /dev/null | cat",
+            [Nothing, Pipe, Nothing],
+            [0, 1, 0],
+        ),
+        (
+            "(echo x | npm 2>&3 | cat) 3>&1 | cat",
+            [Pipe, Pipe, Pipe],
+            [1, 1, 1],
+        ),
+        ("npm > /dev/null 2>&1", [Nothing; 3], [0, 0, 0]),
     ] {
         let typed = told(&session, &mut session.line(line));
         assert_eq!(typed.streams, expected, "{line}");
+        assert_eq!(typed.are_sent, are_sent.map(|sent| sent == 1), "{line}");
     }
+}
+
+#[test]
+fn what_the_agent_reads_and_writes_itself_is_left_to_it() {
+    let session = Session::new();
+    let line = "echo typed | { npm; echo $?; cat; }";
+    let ran = session.ran(line, |mut agent| {
+        agent.typed();
+        agent.say(&ToShim::Started { reads_input: true });
+        agent.exited(3);
+        assert_eq!(agent.next(), None);
+    });
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "3\ntyped\n");
+    let agent = session.agent(|mut agent| {
+        agent.started();
+        agent.say(&ToShim::Unread);
+    });
+    let mut command = session.command("npm");
+    let ended = command.stdin(Stdio::null()).status().unwrap();
+    agent.join().unwrap();
+    assert_eq!(ended.signal(), Some(Signal::PIPE.as_raw()));
 }
 
 #[test]

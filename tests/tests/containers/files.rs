@@ -41,7 +41,7 @@ fn compose_yaml_confines_as_start_sh_does() {
         ("read_only", json!(true)),
         ("cap_drop", json!(["ALL"])),
         ("security_opt", json!(["no-new-privileges:true"])),
-        ("tmpfs", json!(["/tmp", "/run"])),
+        ("tmpfs", json!(["/tmp:exec", "/run"])),
         ("restart", json!("unless-stopped")),
         ("stop_grace_period", json!("15s")),
     ] {
@@ -68,6 +68,35 @@ fn compose_yaml_confines_as_start_sh_does() {
     let arguments = service["command"].as_array().unwrap();
     let words: Vec<_> = arguments.iter().map(ToString::to_string).collect();
     assert!(dockerfile.contains(&format!("CMD [{}]", words.join(", "))));
+    let start = std::fs::read_to_string(root().join("start.sh")).unwrap();
+    assert!(start.contains(" --tmpfs /tmp:exec --tmpfs /run "));
+}
+
+/// The oldest that `Cargo.toml` promises is what everything else builds with.
+#[test]
+fn images_and_workflows_have_a_rust_that_builds_it() {
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let manifest = read("Cargo.toml");
+    let mut lines = manifest.lines();
+    let version = lines.find_map(|line| line.strip_prefix("rust-version = "));
+    let version = version.unwrap().trim_matches('"');
+    for (file, line) in [
+        ("Dockerfile", format!("ARG RUST_IMAGE=rust:{version}-")),
+        (
+            ".github/workflows/linux.yml",
+            format!("image: rust:{version}-"),
+        ),
+        (
+            ".github/workflows/release.yml",
+            format!("image: rust:{version}-"),
+        ),
+        (
+            ".github/workflows/macos.yml",
+            format!("rustup default {version}\n"),
+        ),
+    ] {
+        assert!(read(file).contains(&line), "{file}: {line}");
+    }
 }
 
 #[test]

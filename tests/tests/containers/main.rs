@@ -6,6 +6,7 @@
     reason = "tests: they read what the runner sets"
 )]
 
+mod engines;
 mod files;
 mod proxies;
 mod scene;

@@ -86,6 +86,14 @@ fn is_confined(scene: &Scene) {
         inside("stat -f -c %T $XDG_RUNTIME_DIR; stat -c %a $XDG_RUNTIME_DIR"),
         "tmpfs\n700\n"
     );
+    // Docker gives its empty tmpfs the mode of the image's directory.
+    let image = ["run", "--rm", "--network", "none", "--entrypoint", "stat"];
+    let mode = scene.podman(&[&image[..], &["claude-accounts", "-c", "%a", "/run"]].concat());
+    assert_eq!(mode.success().stdout.trim(), "1777");
+    assert_eq!(
+        inside("cp /bin/true /tmp/probe && /tmp/probe && rm /tmp/probe && echo started"),
+        "started\n"
+    );
     // The settings that npm was lent for the build.
     assert_eq!(inside("find / -xdev -name npmrc 2>/dev/null; :"), "");
 }

@@ -1,11 +1,22 @@
 //! Releases that are downloaded, from a server on the machine's own loopback.
 
-use crate::scene::{RELEASES, SCRIPT, SHELLS, Scene, assert_says, directory_name};
+use crate::scene::{LAY_OUT, RELEASES, SCRIPT, SHELLS, Scene, assert_says, directory_name};
 use std::collections::BTreeMap;
 use testkit::Ran;
 use testkit::http::{Answer, Response, Server};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+/// Where releases are on GitHub.
+const GITHUB: &str = "/github.com/somebody/claude-accounts/releases";
+
+/// Where a server's files are.
+const SITE: &str = "/opt/site";
+
+/// Puts the release `$1` below [`SITE`], of the commit `$2` if that is given.
+const RELEASE: &str = "set -e; version=$1; shift
+mkdir -p /opt/dist; cp /opt/releases/claude-accounts-$version-*-linux.tar.gz* /opt/dist
+/opt/installer/lay-out /opt/dist /opt/site \"$@\"
+rm -r /opt/dist";
 
 /// What a server of releases offers, by path, and the server.
 struct Releases {
@@ -14,37 +25,39 @@ struct Releases {
 }
 
 impl Releases {
-    /// Version 0.1.0 under its number and under a commit; 0.2.0 is the latest. Of 0.3.0 the sum is another's, and of 0.4.0
-    /// there is none.
+    /// As `packaging/release/lay-out` lays them out: version 0.1.0 under its number and under a commit; 0.2.0 is the latest.
+    /// Of 0.0.3 the sum is another's, and of 0.0.4 there is none. GitHub has all of them too, but for the commit.
     fn serve(scene: &Scene) -> Releases {
-        let mut offered = BTreeMap::new();
-        let mut offer = |place: &str, version: &str, suffix: &str| {
-            let file = format!("{}.tar.gz{suffix}", directory_name(version));
-            let bytes = scene.host.read(&format!("{RELEASES}/{file}"));
-            offered.insert(format!("/releases/{place}/{file}"), bytes);
-        };
-        for version in ["0.1.0", "0.2.0", "0.3.0", "0.4.0"] {
-            drop(scene.archive(version, &[]));
-            offer(&format!("v{version}"), version, "");
-            if version != "0.4.0" {
-                offer(&format!("v{version}"), version, ".sha256");
-            }
+        for release in [
+            &["0.1.0", COMMIT][..],
+            &["0.2.0"],
+            &["0.0.3"],
+            &["0.0.4"],
+            &["0.3.0-rc.1"],
+        ] {
+            drop(scene.archive(release[0], &[]));
+            let words = [&["sh", "-c", RELEASE, "sh"], release].concat();
+            scene.host.run(&words).success();
         }
-        offer(COMMIT, "0.1.0", "");
-        offer(COMMIT, "0.1.0", ".sha256");
-        let name = directory_name("0.3.0");
-        let wrong = format!("{}  {name}.tar.gz\n", "0".repeat(64));
-        offered.insert(
-            format!("/releases/v0.3.0/{name}.tar.gz.sha256"),
-            wrong.into(),
-        );
-        offered.insert("/releases/latest/VERSION".into(), "0.2.0\n".into());
-        offered.insert(format!("/releases/{COMMIT}/VERSION"), "0.1.0\n".into());
-        offered.insert("/releases/install.sh".into(), scene.host.read(SCRIPT));
-        let sum = scene.host.read_text(&format!(
-            "{RELEASES}/{}.tar.gz.sha256",
-            directory_name("0.1.0")
-        ));
+        let mut offered = BTreeMap::new();
+        let files = scene.sh(&format!("cd {SITE} && find . -type f"));
+        for file in files.lines().map(|file| file.trim_start_matches("./")) {
+            let bytes = scene.host.read(&format!("{SITE}/{file}"));
+            if file.starts_with('v') {
+                offered.insert(format!("{GITHUB}/download/{file}"), bytes.clone());
+            }
+            offered.insert(format!("/releases/{file}"), bytes);
+        }
+        let latest = offered["/releases/latest/VERSION"].clone();
+        offered.insert(format!("{GITHUB}/latest/download/VERSION"), latest);
+        let sum_of = |version: &str| {
+            let name = directory_name(version);
+            format!("/releases/v{version}/{name}.tar.gz.sha256")
+        };
+        let wrong = format!("{}  {}.tar.gz\n", "0".repeat(64), directory_name("0.0.3"));
+        offered.insert(sum_of("0.0.3"), wrong.into());
+        offered.remove(&sum_of("0.0.4"));
+        let sum = String::from_utf8(offered[&sum_of("0.1.0")].clone()).unwrap();
         let server = scene.host.in_network(|| {
             Server::start(move |request| {
                 let found = offered.get(&request.path).cloned();
@@ -61,6 +74,12 @@ impl Releases {
 
     fn address(&self) -> String {
         format!("CLAUDE_ACCOUNTS_BASE_URL={}/releases", self.server.url())
+    }
+
+    /// The same, as if the server were GitHub.
+    fn address_on_github(&self) -> String {
+        let server = self.server.url();
+        format!("CLAUDE_ACCOUNTS_BASE_URL={server}{GITHUB}/download")
     }
 }
 
@@ -103,6 +122,11 @@ fn a_pinned_release_is_downloaded_and_checked() {
         }
         drop(piped(&scene, shell, &[&address, "REF=v0.1.0", &pin], &[]).success());
         scene.assert_version(bin, "0.1.0");
+        let github = releases.address_on_github();
+        for (reference, version) in [("REF=latest", "0.2.0"), ("REF=v0.1.0", "0.1.0")] {
+            drop(piped(&scene, shell, &[&github, reference], &[]).success());
+            scene.assert_version(bin, version);
+        }
         drop(piped(&scene, shell, &[], &["--uninstall"]).success());
         assert_eq!(scene.listing(&["/home/anna"]), before, "{shell:?}");
     }
@@ -133,8 +157,8 @@ fn what_is_wrong_with_a_download_is_said_and_nothing_is_installed() {
             8,
             "could not download http://127.0.0.1:",
         ),
-        (&[&address, "REF=v0.4.0"], 8, ".sha256"),
-        (&[&address, "REF=v0.3.0"], 9, "and not 000000"),
+        (&[&address, "REF=v0.0.4"], 8, ".sha256"),
+        (&[&address, "REF=v0.0.3"], 9, "and not 000000"),
         (&[&address, "REF=v0.1.0", &other_sum], 9, "and not 111111"),
         (
             &[&address, "REF=v0.1.0", "SHA256=abc"],
@@ -241,4 +265,48 @@ fn each_downloader_there_is_does() {
     scene.sh("rm /opt/tools/wget");
     let ran = scene.as_user(&words).code(13);
     assert_says(&ran.stderr, &["downloading needs curl or wget"]);
+}
+
+/// Who has pinned a release gets the same one for ever, and who asks for the latest never an older one.
+#[test]
+fn what_is_published_stays_as_it_is() {
+    let Some(scene) = Scene::or_skip() else {
+        return;
+    };
+    let lay_out = |words: &[&str]| {
+        scene
+            .host
+            .run(&[&[LAY_OUT, "/opt/releases"], words].concat())
+    };
+    let fails = |words: &[&str], message: &str| {
+        let ran = lay_out(words).code(1);
+        assert_says(&ran.stderr, &["error: ", message]);
+    };
+    fails(&[SITE], "there is no archive in /opt/releases");
+    drop(scene.archive("0.2.0", &[]));
+    fails(&[SITE, "0123456"], "not the full hash of a commit");
+    fails(&[SITE, "main"], "not the hash of a commit");
+    assert_eq!(lay_out(&[SITE]).success().stdout, "v0.2.0\n");
+    let latest = || scene.host.read_text(&format!("{SITE}/latest/VERSION"));
+    assert_eq!(latest(), "0.2.0\n");
+    fails(&[SITE], "v0.2.0 is there already");
+    drop(scene.archive("0.10.0", &[]));
+    fails(&[SITE], "has archives of");
+    scene.sh(&format!(
+        "rm {RELEASES}/*-0.2.0-*; echo >> {RELEASES}/{}.tar.gz",
+        directory_name("0.10.0")
+    ));
+    fails(&[SITE], "sha256 says");
+    assert_eq!(scene.sh(&format!("ls -A {SITE}")), "latest\nv0.2.0\n");
+    assert_eq!(latest(), "0.2.0\n");
+    for (version, newest) in [
+        ("0.10.0", "0.10.0"),
+        ("0.9.0", "0.10.0"),
+        ("1.0.0-rc.1", "0.10.0"),
+    ] {
+        scene.sh(&format!("rm -f {RELEASES}/*"));
+        drop(scene.archive(version, &[]));
+        assert_eq!(lay_out(&[SITE]).success().stdout, format!("v{version}\n"));
+        assert_eq!(latest(), format!("{newest}\n"), "after {version}");
+    }
 }

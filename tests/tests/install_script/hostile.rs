@@ -139,6 +139,25 @@ fn an_unpacked_archive_is_checked_too() {
     drop(scene.as_user(&["dash", &script]).success());
 }
 
+/// Somebody else may have put an archive's files into /tmp, where the script was downloaded to.
+#[test]
+fn what_lies_beside_the_script_where_anybody_may_write_is_not_installed() {
+    let Some(scene) = Scene::or_skip() else {
+        return;
+    };
+    let unpacked = scene.unpack(&scene.archive("0.1.0", &[]));
+    let script = format!("{unpacked}/install.sh");
+    let before = scene.listing(&["/home/anna"]);
+    scene.sh(&format!("chmod 1777 {unpacked}"));
+    for shell in SHELLS {
+        let ran = scene.as_user(&[shell, &[&script]].concat()).code(2);
+        assert_says(&ran.stderr, &["Nothing lies beside this script"]);
+        assert_eq!(scene.listing(&["/home/anna"]), before, "{shell:?}");
+    }
+    scene.sh(&format!("chmod 755 {unpacked}"));
+    drop(scene.as_user(&["dash", &script]).success());
+}
+
 /// Root removes what a list says that somebody else may have written.
 #[test]
 fn a_list_that_names_files_elsewhere_is_refused() {

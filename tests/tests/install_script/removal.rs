@@ -115,6 +115,12 @@ fn systemd_is_told() {
             .run(&["dash", SCRIPT, "--archive", &archive])
             .success(),
     );
+    // Enabled for all users.
+    let enable = |unit: &str| {
+        let wants = "/etc/systemd/user/default.target.wants";
+        scene.sh(&format!("mkdir -p {wants} && ln -sf {unit} {wants}/"));
+    };
+    enable("/usr/local/lib/systemd/user/made-up-keeper.service");
     drop(scene.host.run(&["dash", SCRIPT, "--uninstall"]).success());
     let expected = "root: daemon-reload\n\
         root: show --property=FragmentPath --value made-up-server.service\n\
@@ -122,8 +128,19 @@ fn systemd_is_told() {
         root: --global disable made-up-keeper.service\n\
         root: daemon-reload\n";
     assert_eq!(scene.host.read_text("/run/calls"), expected);
-    scene.sh(": > /run/calls");
     // One of the same name that is somebody else's goes on.
+    drop(
+        scene
+            .host
+            .run(&["dash", SCRIPT, "--archive", &archive])
+            .success(),
+    );
+    enable("/usr/lib/systemd/user/made-up-keeper.service");
+    scene.sh(": > /run/calls");
+    drop(scene.host.run(&["dash", SCRIPT, "--uninstall"]).success());
+    let calls = scene.host.read_text("/run/calls");
+    assert!(!calls.contains("--global"), "{calls}");
+    scene.sh(": > /run/calls");
     drop(
         scene
             .as_user(&["dash", SCRIPT, "--archive", &archive])

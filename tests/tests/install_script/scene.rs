@@ -5,6 +5,8 @@ use testkit::{Host, Ran, host_or_skip};
 
 /// The script as the repository has it, on the machine.
 pub(crate) const SCRIPT: &str = "/opt/installer/install.sh";
+/// What puts archives where the script looks for releases.
+pub(crate) const LAY_OUT: &str = "/opt/installer/lay-out";
 /// Where archives are made.
 pub(crate) const RELEASES: &str = "/opt/releases";
 /// Every kind of shell that the script is for.
@@ -33,8 +35,13 @@ impl Scene {
         }
         host.run(&["mkdir", "-p", "/opt/installer", RELEASES])
             .success();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../install.sh");
-        host.write(SCRIPT, std::fs::read(script).unwrap(), 0o755);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for (file, path) in [
+            ("install.sh", SCRIPT),
+            ("packaging/release/lay-out", LAY_OUT),
+        ] {
+            host.write(path, std::fs::read(root.join(file)).unwrap(), 0o755);
+        }
         host.write("/opt/installer/make-archive.sh", MAKE_ARCHIVE, 0o755);
         host.add_user(USER);
         Some(Scene { host })

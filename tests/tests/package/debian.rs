@@ -133,6 +133,10 @@ fn it_comes_whole_and_goes_without_a_trace_but_for_what_users_made() {
     );
     let damaged = host.run(&["dpkg", "--verify", "claude-accounts"]).success();
     assert_eq!(damaged.stdout, "");
+    let readme = "/usr/share/doc/claude-accounts/README.Debian";
+    let damage = format!("echo >> {readme} && dpkg --verify claude-accounts; sed -i '$d' {readme}");
+    let damaged = host.run(&["sh", "-c", &damage]).success();
+    assert!(damaged.stdout.contains(readme), "{}", damaged.stdout);
     as_anna("printf sk-ant-api03-FAKE-key | claude-accounts add perso --key-stdin");
     let hers = as_anna("find ~ | sort");
 

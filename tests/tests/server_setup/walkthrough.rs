@@ -285,7 +285,7 @@ fn without_root_or_a_login_it_says_what_to_do() {
     };
     let ran = server.init(&["usera"], &[]);
     assert!(!ran.status.success());
-    assert!(ran.stderr.contains("claude /login"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("claude auth login"), "{}", ran.stderr);
     assert!(!server.host.has_user("usera"), "nothing was changed");
     server.host.add_user("somebody");
     for arguments in [&["init"][..], &["status"], &["sync"], &["server", "keeper"]] {

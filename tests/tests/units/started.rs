@@ -96,6 +96,8 @@ fn the_socket_listens_where_the_dashboard_does_by_itself() {
     let unit = Unit::named(Scope::User, "claude-accounts-serve.socket");
     let places = ["127.0.0.1:5111", "[::1]:5111"];
     assert_eq!(unit.values("ListenStream"), places);
+    // As it does, also without IPv6.
+    assert_eq!(unit.value("FreeBind"), "yes");
 }
 
 /// The keeper's service, running.

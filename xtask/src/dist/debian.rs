@@ -177,18 +177,44 @@ impl Package {
         let written = staging.directory.join(file);
         let mut cargo =
             workspace.cargo(&["deb", "--no-build", "--no-strip", "--quiet", "--offline"]);
+        // As little as can be: it is packed once more.
         cargo
-            .args(["--compress-system", "--manifest-path"])
+            .args(["--compress-system", "--fast", "--compress-type", "gz"])
+            .arg("--manifest-path")
             .arg(self.work.join("Cargo.toml"))
             .arg("--output")
             .arg(&written)
             .env("SOURCE_DATE_EPOCH", archive::epoch(workspace));
-        if options.debug {
-            cargo.args(["--fast", "--compress-type", "gz"]);
-        }
         must(&mut cargo)?;
+        self.add_sums(workspace, options, &written)?;
         std::fs::remove_dir_all(&self.work)?;
         Ok(written)
+    }
+
+    /// cargo-deb writes no sums of the files, and `dpkg --verify` finds no damage without them: Debian's own tool packs it
+    /// again, with them.
+    fn add_sums(&self, workspace: &Workspace, options: Options, package: &Path) -> Result<()> {
+        let (root, tree) = (self.root(), self.work.join("tree"));
+        let mut files = Vec::new();
+        collect(&root, &root, &mut files)?;
+        files.sort();
+        let sums = must(Command::new("md5sum").args(&files).current_dir(&root))?;
+        let mut unpack = Command::new("dpkg-deb");
+        must(unpack.arg("--raw-extract").arg(package).arg(&tree))?;
+        write(&tree.join("DEBIAN/md5sums"), &sums)?;
+        let compression: &[&str] = if options.debug {
+            &["-Zgzip", "-z1"]
+        } else {
+            &["-Zxz"]
+        };
+        let mut pack = Command::new("dpkg-deb");
+        pack.args(compression)
+            .args(["--root-owner-group", "--build"])
+            .arg(&tree)
+            .arg(package)
+            .env("SOURCE_DATE_EPOCH", archive::epoch(workspace));
+        must(&mut pack)?;
+        Ok(())
     }
 }
 

@@ -173,9 +173,10 @@ fn say_added(context: &Context, account: &NewAccount) -> Result<(), CliError> {
         (None, AuthType::ApiKey) => (format!("API key {}", account.api_key.masked()), "launch"),
     };
     context.output.note(&format!("added {name}: {what}"))?;
-    context
-        .output
-        .note(&format!("next: claude-accounts {next} {name}"))
+    context.output.note(&format!(
+        "next: {}",
+        context.next_command(next, name.as_str())
+    ))
 }
 
 #[cfg(test)]

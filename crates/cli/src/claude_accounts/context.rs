@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use model::{AccountId, printable};
+use share::ServerPaths;
 use vault::{Account, Vault, VaultError, VaultKey, VaultPaths};
 
 use super::GlobalArgs;
@@ -76,6 +77,30 @@ impl Context {
             )
         })?;
         Ok(VaultPaths::new(absolute))
+    }
+
+    /// Whether the vault is the one of this server, which has several users.
+    pub(crate) fn is_of_server(&self) -> bool {
+        let paths = self.vault.as_ref().and_then(|_| self.paths().ok());
+        let server = ServerPaths::documented().vault();
+        paths.is_some_and(|paths| paths.directory() == server.directory())
+    }
+
+    /// What somebody types next to have `verb` done with an account of this vault. With those of a server's vault nothing is
+    /// launched: its users are assigned them.
+    pub(crate) fn next_command(&self, verb: &str, name: &str) -> String {
+        let told = self.vault.as_ref().and_then(|_| self.paths().ok());
+        let Some(paths) = told else {
+            return format!("claude-accounts {verb} {name}");
+        };
+        if verb == "launch" && self.is_of_server() {
+            return match ServerPaths::documented().state().exists() {
+                true => format!("claude-share server assign USER {name}"),
+                false => format!("claude-share server init --account {name}"),
+            };
+        }
+        let vault = client::shell_word(&paths.directory().to_string_lossy());
+        format!("claude-accounts --vault {vault} {verb} {name}")
     }
 
     /// The vault that is there.

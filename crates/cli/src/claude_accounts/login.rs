@@ -287,9 +287,12 @@ fn add(context: &Context, vault: &Vault, name: &str, found: &FoundLogin) -> Resu
         &found.document,
         &found.identity,
     )?;
-    context.output.hint(&format!(
-        "Start Claude Code with it: claude-accounts launch {name}"
-    ));
+    let what = match context.is_of_server() {
+        true => "Let somebody have it",
+        false => "Start Claude Code with it",
+    };
+    let next = context.next_command("launch", name);
+    context.output.hint(&format!("{what}: {next}"));
     install::follow(context);
     Ok(())
 }

@@ -7,9 +7,11 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::group::Group;
 use super::{Ssh, SshStream};
 use crate::reconnect::Connector;
 
@@ -23,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct FastCipher {
     ssh: Ssh,
-    is_chosen: bool,
+    /// How `ssh` is configured is still to be asked.
+    is_to_ask: bool,
 }
 
 impl FastCipher {
@@ -32,7 +35,7 @@ impl FastCipher {
     pub fn new(ssh: Ssh) -> Self {
         Self {
             ssh,
-            is_chosen: !is_fast_here(),
+            is_to_ask: is_fast_here(),
         }
     }
 }
@@ -41,9 +44,10 @@ impl Connector for FastCipher {
     type Stream = SshStream;
 
     async fn connect(&mut self) -> io::Result<SshStream> {
-        if !self.is_chosen {
+        self.ssh.check_destination()?;
+        if self.is_to_ask {
             self.ssh.arguments.extend(cipher_option(&self.ssh).await);
-            self.is_chosen = true;
+            self.is_to_ask = false;
         }
         self.ssh.start()
     }
@@ -90,11 +94,16 @@ async fn ciphers(ssh: &Ssh, options: &[&str]) -> Option<String> {
         .env_clear()
         .envs(ssh.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.ok()?.ok()?;
-    let said = String::from_utf8(output.stdout).ok()?;
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut group = Group::start(&mut command).ok()?;
+    let mut stdout = group.leader.stdout.take()?;
+    let mut said = String::new();
+    let saying = async {
+        stdout.read_to_string(&mut said).await?;
+        group.leader.wait().await
+    };
+    timeout(PATIENCE, saying).await.ok()?.ok()?;
     let mut lines = said.lines();
     let list = lines.find_map(|line| line.strip_prefix("ciphers "))?;
     Some(list.to_owned())

@@ -5,30 +5,41 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use connection::relay::Socket;
+use live::commands::WINDOW;
+use live::programs::Stream;
 use live_session::server::{self, Commands, RunningCommand};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 use shim::protocol::{FromShim, ProtocolError, ToShim, Typed, VERSION, decode, encode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
+use tokio::net::unix::pipe;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::detached;
+use pipes::{Connected, Given, Pipes};
 
+mod pipes;
 #[cfg(test)]
 mod tests;
 
 /// How many may be connected at once. Others wait. Of the descriptors that this process may have, they take no more than half:
 /// the laptop comes back over one.
 const MOST: usize = 1024;
+/// How many descriptors each takes: its connection and three pipes, each of which is opened once more.
+const DESCRIPTORS: u64 = 7;
 /// How long one may take to say what was typed.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long nobody is accepted after that failed.
 const PAUSE: Duration = Duration::from_millis(100);
-/// After how much output the laptop is told that it was passed on, in bytes, while there is more.
-const SEEN_AFTER: u64 = 32 << 10;
+/// After how much output the laptop is told that it was passed on, in bytes, while more comes: telling takes all processes
+/// on the way back…
+const SEEN_AFTER: u64 = WINDOW / 8;
+/// …and after how long without more. The laptop may be waiting for that.
+const SEEN_LATER: Duration = Duration::from_millis(5);
 /// How much is read at once, in bytes.
 const PIECE: usize = 64 << 10;
 
@@ -51,14 +62,14 @@ enum ShimError {
 /// Answers whoever connects. Dropping the future hangs up on all of them, which ends what they stand for.
 pub(super) async fn serve(commands: Commands, socket: Socket) {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let most = usize::try_from(descriptors / 2).map_or(MOST, |half| half.min(MOST));
+    let most = usize::try_from(descriptors / 2 / DESCRIPTORS).map_or(MOST, |most| most.min(MOST));
     let mut connected = JoinSet::new();
     loop {
         tokio::select! {
             accepted = socket.accept(), if connected.len() < most => match accepted {
                 Ok(stream) => {
                     let commands = commands.clone();
-                    connected.spawn(async move { answer(&commands, stream).await });
+                    connected.spawn(async move { answer(&commands, Connected::new(stream)).await });
                 }
                 Err(_) => sleep(PAUSE).await,
             },
@@ -67,14 +78,19 @@ pub(super) async fn serve(commands: Commands, socket: Socket) {
     }
 }
 
-async fn answer(commands: &Commands, stream: impl AsyncRead + AsyncWrite) {
-    match talk(commands, stream).await {
+async fn answer(commands: &Commands, stream: Connected) {
+    let given = stream.given();
+    match talk(commands, stream, &given).await {
         Ok(()) | Err(ShimError::Gone) => {}
         Err(error) => detached::log(&format!("a shim was hung up on: {error}")),
     }
 }
 
-async fn talk(commands: &Commands, stream: impl AsyncRead + AsyncWrite) -> Result<(), ShimError> {
+async fn talk(
+    commands: &Commands,
+    stream: impl AsyncRead + AsyncWrite,
+    given: &Given,
+) -> Result<(), ShimError> {
     let (reads, writes) = split(stream);
     let mut writer = Writer { writes };
     let mut reader = Reader {
@@ -97,11 +113,28 @@ async fn talk(commands: &Commands, stream: impl AsyncRead + AsyncWrite) -> Resul
     let FromShim::Start(typed) = in_time(reader.next()).await? else {
         return Err(ShimError::Senseless);
     };
+    let pipes = Pipes::open(typed.are_sent, given);
     let running = commands.start(told(*typed));
+    let (starts, started) = oneshot::channel();
+    let (says_taken, taken) = watch::channel(0);
+    let speaker = Speaker {
+        writer,
+        running: &running,
+        pipes,
+        starts: Some(starts),
+        taken: says_taken,
+    };
+    let feeding = async {
+        if let Ok(input) = started.await {
+            pipes::feed(input, taken, &running).await;
+        }
+        std::future::pending().await
+    };
     tokio::select! {
         // Hung up: dropped, it ends.
         gone = listen(&mut reader, &running) => gone,
-        ended = speak(&mut writer, &running) => ended,
+        ended = speaker.speak() => ended,
+        never = feeding => never,
     }
 }
 
@@ -124,27 +157,105 @@ async fn listen(
     }
 }
 
-/// Tells a shim how its command fares, to the end.
-async fn speak(
-    writer: &mut Writer<impl AsyncWrite + Unpin>,
-    running: &RunningCommand,
-) -> Result<(), ShimError> {
-    let (mut written, mut seen) = (0, 0);
-    while let Some(told) = running.next().await {
-        let length = match &told {
-            server::Told::Output { bytes, .. } => bytes.len() as u64,
-            _ => 0,
-        };
-        writer.say(&said(told)).await?;
-        written += length;
-        if written - seen >= SEEN_AFTER || (written > seen && running.is_quiet()) {
-            running.seen(written);
-            seen = written;
+/// Tells a shim how its command fares.
+struct Speaker<'a, W> {
+    writer: Writer<W>,
+    running: &'a RunningCommand,
+    pipes: Pipes,
+    /// Is told its input once it runs.
+    starts: Option<oneshot::Sender<pipe::Receiver>>,
+    /// How much of that was taken.
+    taken: watch::Sender<u64>,
+}
+
+impl<W: AsyncWrite + Unpin> Speaker<'_, W> {
+    /// To the end.
+    async fn speak(mut self) -> Result<(), ShimError> {
+        let (mut written, mut seen) = (0, 0);
+        loop {
+            let next = self.running.next();
+            let told = match written > seen {
+                true => timeout(SEEN_LATER, next).await.ok(),
+                false => Some(next.await),
+            };
+            let is_quiet = told.is_none();
+            match told {
+                Some(Some(told)) => {
+                    let length = output_of(&told);
+                    if !self.say(told).await? {
+                        break;
+                    }
+                    written += length;
+                }
+                Some(None) => break,
+                None => {}
+            }
+            if is_quiet || written - seen >= SEEN_AFTER {
+                self.running.seen(written);
+                seen = written;
+            }
         }
+        // Fails for one that has gone, which is as well.
+        self.writer.writes.shutdown().await.ok();
+        Ok(())
     }
-    // Fails for one that has gone, which is as well.
-    writer.writes.shutdown().await.ok();
-    Ok(())
+
+    /// `false`: nothing more is to be said.
+    async fn say(&mut self, told: server::Told) -> Result<bool, ShimError> {
+        match told {
+            server::Told::Output { stream, bytes } => return self.output(stream, bytes).await,
+            server::Told::Started => {
+                let reads_input = self.start();
+                self.writer.say(&ToShim::Started { reads_input }).await?;
+            }
+            // The shim is told only of what it has read itself.
+            server::Told::Taken(taken) if self.starts.is_none() => {
+                self.taken.send_replace(taken);
+            }
+            told => {
+                if is_last(&told) {
+                    // Who reads them is at their end as soon as the shim is at its own.
+                    self.pipes = Pipes::default();
+                }
+                self.writer.say(&said(told)).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Has its input read, if that is a pipe; whether it is.
+    fn start(&mut self) -> bool {
+        let Some(input) = self.pipes.input.take() else {
+            return false;
+        };
+        // Fails for nothing: who reads it waits for it.
+        let starts = self.starts.take();
+        starts.is_some_and(|starts| starts.send(input).is_ok())
+    }
+
+    async fn output(&mut self, stream: Stream, bytes: Bytes) -> Result<bool, ShimError> {
+        let Some(pipe) = self.pipes.to(stream) else {
+            self.writer.say(&ToShim::Output { stream, bytes }).await?;
+            return Ok(true);
+        };
+        if pipe.write_all(&bytes).await.is_ok() {
+            return Ok(true);
+        }
+        self.writer.say(&ToShim::Unread).await?;
+        Ok(false)
+    }
+}
+
+fn output_of(told: &server::Told) -> u64 {
+    match told {
+        server::Told::Output { bytes, .. } => bytes.len() as u64,
+        _ => 0,
+    }
+}
+
+fn is_last(told: &server::Told) -> bool {
+    use server::Told::{Ended, Here, Lost, Refused};
+    matches!(told, Here | Refused { .. } | Ended { .. } | Lost(_))
 }
 
 struct Reader<R> {
@@ -211,7 +322,7 @@ fn said(told: server::Told) -> ToShim {
     match told {
         server::Told::Here => ToShim::Here,
         server::Told::Refused { message, hint } => ToShim::Refused { message, hint },
-        server::Told::Started => ToShim::Started,
+        server::Told::Started => ToShim::Started { reads_input: false },
         server::Told::Output { stream, bytes } => ToShim::Output { stream, bytes },
         server::Told::Taken(taken) => ToShim::Taken(taken),
         server::Told::Stopped(signal) => ToShim::Stopped(signal),

@@ -313,6 +313,15 @@ pub(crate) fn next(running: &RunningCommand) -> impl Future<Output = Option<Told
     bounded(running.next())
 }
 
+/// That there is nothing to be told of it now.
+pub(crate) async fn assert_nothing_told(running: &RunningCommand) {
+    tokio::select! {
+        biased;
+        told = running.next() => panic!("{told:?}"),
+        () = std::future::ready(()) => {}
+    }
+}
+
 pub(crate) fn typed(words: &[&'static str], directory: &Path) -> Typed {
     let words: Vec<Bytes> = words.iter().map(|word| Bytes::from(*word)).collect();
     Typed {

@@ -6,7 +6,9 @@ use live::commands::{Command, News, Order, WINDOW};
 use live::programs::Stream;
 use live_session::server::{RunningCommand, Told};
 
-use super::ends::{Cable, Ends, MAIN, bounded, next, start_laptop, typed, with_ends};
+use super::ends::{
+    Cable, Ends, MAIN, assert_nothing_told, bounded, next, start_laptop, typed, with_ends,
+};
 
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(50);
@@ -76,7 +78,7 @@ fn a_laptop_that_was_started_anew_knows_of_none() {
             ends.laptop.say(waiting, News::Started);
             assert_eq!(ends.laptop.order().await, (waiting, Order::End));
             let (running, _) = run(&mut ends).await;
-            assert!(running.is_quiet());
+            assert_nothing_told(&running).await;
             ends.assert_quiet().await;
         },
     );

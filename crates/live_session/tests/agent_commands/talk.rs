@@ -8,7 +8,7 @@ use live::commands::{End, LARGEST_START, News, Order};
 use live::programs::{Size, Stream};
 use live_session::server::Told;
 
-use super::ends::{MAIN, READ_ONLY, next, typed, with_ends};
+use super::ends::{MAIN, READ_ONLY, assert_nothing_told, next, typed, with_ends};
 
 const LONG: Duration = Duration::from_secs(600);
 const ENDED: News = News::Ended {
@@ -108,7 +108,7 @@ fn it_has_ended_when_what_it_changed_is_known() {
                 let (another, _) = ends.laptop.asked().await;
                 ends.laptop.say(another, News::Here);
                 assert_eq!(next(&other).await, Some(Told::Here));
-                assert!(running.is_quiet());
+                assert_nothing_told(&running).await;
                 ends.laptop.say(command, last);
                 assert_eq!(next(&running).await, Some(TOLD_ENDED));
             }

@@ -77,7 +77,10 @@ pub(super) fn look_up(
     };
     let since = Instant::now();
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
-        shared.table().ahead.name_answered(since.elapsed());
+        // Other errors may be this side's own, at once.
+        if matches!(outcome, Ok(_) | Err(errors::NOT_FOUND)) {
+            shared.table().ahead.name_answered(since.elapsed());
+        }
         match outcome {
             Err(errors::NOT_FOUND) => give_none(shared, &name, asked, reply),
             outcome => give_entry(shared, name, asked, attributes(outcome), reply),

@@ -9,7 +9,7 @@ use model::{AccountId, LoginState, Timestamp};
 use vault::{Account, NoPassphrase, Vault, VaultError};
 
 use super::Report;
-use super::judge::{AccountFacts, AccountKind, Facts, UserFacts, judge, used_accounts};
+use super::judge::{AccountFacts, AccountKind, Facts, GONE, UserFacts, judge, used_accounts};
 use crate::claude_json::{Common, merge};
 use crate::desired::{Provision, home_of, key_command, source_home};
 use crate::home::{HomeReport, HomeRequest, HomeWish, Item, Owner, Task};
@@ -139,7 +139,7 @@ fn open(vault: &Vault, id: &str) -> Result<(AccountFacts, Provision), String> {
     let account = vault
         .get(&AccountId::from_stored(id))
         .map_err(|error| match error {
-            VaultError::NotFound { .. } => "the account is not in the vault any more".to_owned(),
+            VaultError::NotFound { .. } => GONE.to_owned(),
             error => error.to_string(),
         })?;
     match vault.unseal(&account) {
@@ -172,7 +172,11 @@ fn of_account(account: &Account, kind: AccountKind) -> AccountFacts {
 
 fn unusable(id: &str, problem: String) -> AccountFacts {
     AccountFacts {
-        name: id.to_owned(),
+        // Only its identifier is known any more.
+        name: match problem == GONE {
+            true => format!("(removed: {id})"),
+            false => id.to_owned(),
+        },
         kind: AccountKind::Unusable(problem),
         state: LoginState::Alive,
         expires_at: None,

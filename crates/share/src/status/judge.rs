@@ -14,6 +14,9 @@ use crate::keeper::KeeperStatus;
 use crate::settings::CredentialsMode;
 use crate::state::{ServerState, UserRecord};
 
+/// What is said of an account that is assigned, and was removed from the vault.
+pub(super) const GONE: &str = "the account is not in the vault any more; give its users another: claude-share server assign USER ACCOUNT";
+
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
@@ -356,7 +359,7 @@ fn own_login_remark(user: &str) -> String {
 
 fn why_nothing(account: Option<&AccountFacts>) -> String {
     match account {
-        None => "his account is not in the vault any more".to_owned(),
+        None => GONE.to_owned(),
         Some(found) => {
             let name = printable(&found.name);
             match &found.kind {

@@ -158,7 +158,7 @@ impl Agent {
     /// What was typed, which runs now.
     pub(crate) fn started(&mut self) -> Typed {
         let typed = self.typed();
-        self.say(&ToShim::Started);
+        self.say(&ToShim::Started { reads_input: false });
         typed
     }
 

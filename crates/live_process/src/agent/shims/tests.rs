@@ -1,6 +1,9 @@
 //! What becomes of whoever says something as a shim does.
 
 use std::fs;
+use std::io::Write as _;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -16,8 +19,10 @@ use live::message::{ToLaptop, ToServer};
 use live::programs::Stream;
 use live_session::server::{Agent, AgentOptions};
 use publish::{Limits, Service};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use testkit::{Isolation, isolated};
 use tokio::io::{DuplexStream, duplex};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_blocking;
 
@@ -57,12 +62,12 @@ async fn hear(said: &[u8]) -> (Vec<ToShim>, Result<(), ShimError>) {
         }
         messages
     };
-    let commands = agent.commands();
-    let both = async { tokio::join!(hearing, talk(&commands, there)) };
+    let (commands, given) = (agent.commands(), Given::default());
+    let both = async { tokio::join!(hearing, talk(&commands, there, &given)) };
     timeout(LIMIT, both).await.unwrap()
 }
 
-fn start_in(directory: &Path) -> FromShim {
+fn start_in(directory: &Path, are_sent: [bool; 3]) -> FromShim {
     FromShim::Start(Box::new(Typed {
         name: "npm".into(),
         arguments: Vec::new(),
@@ -71,11 +76,12 @@ fn start_in(directory: &Path) -> FromShim {
         streams: [End::Nothing; 3],
         size: None,
         umask: 0o022,
+        are_sent,
     }))
 }
 
 fn start() -> FromShim {
-    start_in(Path::new("/"))
+    start_in(Path::new("/"), [false; 3])
 }
 
 fn framed(messages: &[FromShim]) -> Vec<u8> {
@@ -120,7 +126,7 @@ async fn whatever_is_no_shim_is_hung_up_on() {
 async fn who_says_nothing_is_hung_up_on() {
     let (agent, _receiver) = commands();
     let (here, there) = duplex(64 << 10);
-    let ended = talk(&agent.commands(), there).await;
+    let ended = talk(&agent.commands(), there, &Given::default()).await;
     assert!(matches!(ended, Err(ShimError::Silent)));
     drop::<DuplexStream>(here);
 }
@@ -191,19 +197,37 @@ impl Session {
 
     /// A shim that has asked for a command.
     async fn shim(&mut self) -> (Shim, Command) {
-        let (here, there) = duplex(64 << 10);
+        let shim = self.shim_that_sends([false; 3], &[]).await;
+        let (command, order) = self.order().await;
+        assert!(matches!(order, Order::Start(_)));
+        (shim, command)
+    }
+
+    /// A shim that asks for a command and sends descriptors with that.
+    async fn shim_that_sends(
+        &mut self,
+        are_sent: [bool; 3],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Shim {
+        let (here, there) = UnixStream::pair().unwrap();
         let commands = self.agent.commands();
-        tokio::spawn(async move { talk(&commands, there).await });
+        tokio::spawn(async move { answer(&commands, Connected::new(there)).await });
         let mut shim = Shim {
             stream: here,
             heard: BytesMut::new(),
         };
         shim.say(&FromShim::Version(VERSION)).await;
-        shim.say(&start_in(&self.point)).await;
+        let start = encode(&start_in(&self.point, are_sent)).unwrap();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
+        }
+        let words = [io::IoSlice::new(&start)];
+        let sent = sendmsg(&shim.stream, &words, &mut ancillary, SendFlags::empty());
+        assert_eq!(sent.unwrap(), start.len());
         assert_eq!(shim.hear().await, ToShim::Version(VERSION));
-        let (command, order) = self.order().await;
-        assert!(matches!(order, Order::Start(_)));
-        (shim, command)
+        shim
     }
 }
 
@@ -235,7 +259,7 @@ async fn be_laptop(
 }
 
 struct Shim {
-    stream: DuplexStream,
+    stream: UnixStream,
     heard: BytesMut,
 }
 
@@ -286,7 +310,7 @@ fn what_a_shim_and_its_command_say_is_passed_on() {
             // Held until it runs.
             shim.say(&FromShim::Signal(2)).await;
             session.say(command, News::Started);
-            assert_eq!(shim.hear().await, ToShim::Started);
+            assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
             assert_eq!(session.order().await, (command, Order::Signal(2)));
             for (said, order) in [
                 (FromShim::Input("in".into()), Order::Input("in".into())),
@@ -340,13 +364,99 @@ fn what_a_shim_and_its_command_say_is_passed_on() {
 }
 
 #[test]
+fn what_a_shim_has_pipes_for_goes_through_them() {
+    with_session(
+        "agent::shims::tests::what_a_shim_has_pipes_for_goes_through_them",
+        async |mut session| {
+            let (input, mut to_input) = io::pipe().unwrap();
+            let (mut output, to_output) = io::pipe().unwrap();
+            let sent = [input.as_fd(), to_output.as_fd()];
+            let mut shim = session.shim_that_sends([true, true, false], &sent).await;
+            drop((input, to_output));
+            let (command, _) = session.order().await;
+            session.say(command, News::Started);
+            assert_eq!(shim.hear().await, ToShim::Started { reads_input: true });
+            to_input.write_all(b"in").unwrap();
+            assert_eq!(session.order().await, (command, Order::Input("in".into())));
+            session.say(command, News::Taken(2));
+            drop(to_input);
+            assert_eq!(session.order().await, (command, Order::InputEnded));
+            let said = |stream, bytes: &'static str| News::Output {
+                stream,
+                bytes: bytes.into(),
+            };
+            session.say(command, said(Stream::Out, "out"));
+            // Not one of its pipes.
+            session.say(command, said(Stream::Err, "wrong"));
+            let wrong = ToShim::Output {
+                stream: Stream::Err,
+                bytes: "wrong".into(),
+            };
+            assert_eq!(shim.hear().await, wrong);
+            let (code, signal, read) = (Some(0), None, 2);
+            session.say(command, News::Ended { code, signal, read });
+            session.say(command, News::Settled);
+            assert_eq!(shim.hear().await, ToShim::Ended { code, signal, read });
+            // The agent has it open no more.
+            let mut come = String::new();
+            io::Read::read_to_string(&mut output, &mut come).unwrap();
+            assert_eq!(come, "out");
+        },
+    );
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_ends_the_command() {
+    with_session(
+        "agent::shims::tests::a_pipe_that_nobody_reads_ends_the_command",
+        async |mut session| {
+            let (output, to_output) = io::pipe().unwrap();
+            let sent = [to_output.as_fd()];
+            let mut shim = session.shim_that_sends([false, true, false], &sent).await;
+            let (command, _) = session.order().await;
+            session.say(command, News::Started);
+            assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
+            drop(output);
+            let (stream, bytes) = (Stream::Out, "out".into());
+            session.say(command, News::Output { stream, bytes });
+            assert_eq!(shim.hear().await, ToShim::Unread);
+            assert_eq!(session.order().await, (command, Order::End));
+        },
+    );
+}
+
+#[test]
+fn what_is_no_pipe_is_left_to_the_shim() {
+    with_session(
+        "agent::shims::tests::what_is_no_pipe_is_left_to_the_shim",
+        async |mut session| {
+            let file = fs::File::open("/dev/null").unwrap();
+            // Said to be more than come, too.
+            let mut shim = session.shim_that_sends([true; 3], &[file.as_fd()]).await;
+            let (command, _) = session.order().await;
+            session.say(command, News::Started);
+            assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
+            let (stream, bytes) = (Stream::Out, Bytes::from("out"));
+            session.say(
+                command,
+                News::Output {
+                    stream,
+                    bytes: bytes.clone(),
+                },
+            );
+            assert_eq!(shim.hear().await, ToShim::Output { stream, bytes });
+        },
+    );
+}
+
+#[test]
 fn a_shim_that_hangs_up_ends_its_command() {
     with_session(
         "agent::shims::tests::a_shim_that_hangs_up_ends_its_command",
         async |mut session| {
             let (mut shim, command) = session.shim().await;
             session.say(command, News::Started);
-            assert_eq!(shim.hear().await, ToShim::Started);
+            assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
             drop(shim);
             assert_eq!(session.order().await, (command, Order::End));
             // Before it runs: not before it does.

@@ -13,7 +13,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-use super::streams::Descriptor;
+use super::streams::{self, Descriptor};
 
 /// How much of the input of all commands may have come without having been taken, in bytes.
 const MOST: u64 = 128 << 20;
@@ -127,6 +127,8 @@ pub(super) struct Sink {
     to: To,
     /// How much was, in bytes.
     written: u64,
+    /// It was full once, and holds more since.
+    is_wide: bool,
 }
 
 enum To {
@@ -151,7 +153,11 @@ impl Sink {
     }
 
     fn new(to: To) -> Self {
-        Self { to, written: 0 }
+        Self {
+            to,
+            written: 0,
+            is_wide: false,
+        }
     }
 
     /// What nobody reads any more counts as written too, but not as read. Dropping the future writes no more.
@@ -170,6 +176,10 @@ impl Sink {
                     rest = &rest[length..];
                 }
                 Err(_) => return,
+            }
+            if !rest.is_empty() && !self.is_wide {
+                self.is_wide = true;
+                streams::widen(descriptor.get_ref());
             }
         }
     }

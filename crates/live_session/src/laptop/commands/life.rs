@@ -1,13 +1,14 @@
 //! A command that runs.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use live::commands::{Command, News};
+use live::commands::{Command, News, WINDOW};
 use proxy::Paths;
 use runner::{Report, Runner};
 use rustix::process::Signal;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::fate::{Fate, Status};
 use super::handle::{Do, Handle};
@@ -17,6 +18,12 @@ use super::output::{Output, Piece, Source};
 use super::streams::{Descriptor, resize};
 use super::telling::largest_piece;
 use super::{Running, Shared};
+
+/// After how much input the server is told that it was taken, in bytes, while more comes: telling takes all processes on the
+/// way back…
+const TAKEN_AFTER: u64 = WINDOW / 8;
+/// …and after how long without more. Whoever types may be waiting for that.
+const TAKEN_LATER: Duration = Duration::from_millis(5);
 
 /// A command that runs.
 pub(super) struct Life {
@@ -194,22 +201,35 @@ impl Told {
     /// Writes what comes for it: for ever.
     async fn feed(&self, sink: &mut Sink) {
         let input = &self.handle.input;
-        let (mut taken, mut has_closed) = (0, false);
+        let (mut taken, mut told, mut has_closed) = (0, 0, false);
         loop {
-            match input.next(has_closed).await {
-                Next::Write(bytes) => {
+            let next = match taken > told {
+                true => timeout(TAKEN_LATER, input.next(has_closed)).await.ok(),
+                false => Some(input.next(has_closed).await),
+            };
+            let is_quiet = next.is_none();
+            match next {
+                Some(Next::Write(bytes)) => {
                     sink.write(&bytes).await;
                     taken += bytes.len() as u64;
                     input.taken(bytes.len());
-                    if !self.handle.is_unheard() {
-                        self.shared.telling.taken(self.command(), taken).await;
-                    }
                 }
-                Next::Close => {
+                Some(Next::Close) => {
                     has_closed = true;
                     sink.close();
                 }
+                None => {}
             }
+            if is_quiet || taken - told >= TAKEN_AFTER {
+                self.tell_taken(taken).await;
+                told = taken;
+            }
+        }
+    }
+
+    async fn tell_taken(&self, taken: u64) {
+        if !self.handle.is_unheard() {
+            self.shared.telling.taken(self.command(), taken).await;
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::fate::Fate;
-use super::streams::Descriptor;
+use super::streams::{self, Descriptor};
 
 /// When a command has ended but another holds its pipes, its output counts as read after this long without any…
 const QUIET: Duration = Duration::from_millis(100);
@@ -32,6 +32,8 @@ pub(super) struct Source {
     /// `None` at its end.
     descriptor: Option<Descriptor>,
     is_terminal: bool,
+    /// It was full once, and holds more since.
+    is_wide: bool,
     /// As what it is told; `None`: not.
     stream: Option<Stream>,
     mapper: Option<OutputMapper>,
@@ -42,6 +44,7 @@ impl Source {
         Self {
             descriptor: Some(pipe),
             is_terminal: false,
+            is_wide: false,
             stream,
             mapper: None,
         }
@@ -86,6 +89,10 @@ impl Source {
                 read => break read,
             }
         };
+        if read == Ok(buffer.len()) && !self.is_terminal && !self.is_wide {
+            self.is_wide = true;
+            streams::widen(descriptor.get_ref());
+        }
         Poll::Ready(self.length(read))
     }
 

@@ -8,12 +8,16 @@ use live::commands::End;
 use live::programs::{Size, Stream};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::ioctl_fionbio;
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{InputModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use tokio::io::unix::AsyncFd;
 
 use super::input::Sink;
 use super::output::Source;
+
+/// What a pipe holds through which much goes, in bytes.
+const WIDE: usize = 256 << 10;
 
 /// Our end of a terminal, or of a pipe.
 pub(super) type Descriptor = Arc<AsyncFd<OwnedFd>>;
@@ -83,6 +87,12 @@ impl Streams {
             },
         })
     }
+}
+
+/// Has a pipe hold more, if the system allows that: its ends wait for each other less often. Only one through which much goes,
+/// since all of a user's pipes together have a limit (`pipe-user-pages-soft` of proc_sys_fs(5)). A terminal refuses.
+pub(super) fn widen(pipe: &OwnedFd) {
+    fcntl_setpipe_size(pipe, WIDE).ok();
 }
 
 /// As which stream is told what goes to the terminal. If neither output nor errors are that, it would be written where it

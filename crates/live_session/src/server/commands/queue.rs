@@ -134,12 +134,6 @@ impl Queue {
         }
     }
 
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        let waiting = self.waiting();
-        waiting.told.is_empty() && waiting.taken.is_none()
-    }
-
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

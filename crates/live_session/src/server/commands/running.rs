@@ -30,12 +30,6 @@ impl RunningCommand {
         self.queue.next().await
     }
 
-    /// Whether [`RunningCommand::next`] has nothing to give at once.
-    #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// Something was typed, or came for it to read: at most [`live::commands::WINDOW`] more than was taken.
     pub fn input(&self, bytes: Bytes) {
         self.say(Order::Input(bytes));

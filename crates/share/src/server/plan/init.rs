@@ -144,7 +144,7 @@ fn no_login(facts: &Facts, request: &InitRequest, wanted: &str) -> Refusal {
     };
     Refusal::not_found(
         message,
-        format!("Sign in once as {source}: claude /login; or {key}"),
+        format!("Sign in once as {source}: claude auth login; or {key}"),
     )
 }
 

@@ -227,7 +227,7 @@ fn without_a_login_init_says_how_to_get_one_or_takes_a_key() {
         refusal.message,
         "/root/.claude/.credentials.json holds no login"
     );
-    assert!(refusal.hint.contains("claude /login") && refusal.hint.contains("--account NAME"));
+    assert!(refusal.hint.contains("claude auth login") && refusal.hint.contains("--account NAME"));
     facts.accounts = vec![account("team", AuthType::ApiKey)];
     let mut request = init(&["usera"]);
     request.account = Some("team".to_owned());

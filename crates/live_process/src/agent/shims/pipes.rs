@@ -1,0 +1,187 @@
+//! The pipes of a shim that the agent reads and writes itself: what goes through them waits for one process less.
+
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut as _, BytesMut};
+use live::commands::{LARGEST_PIECE, WINDOW};
+use live::programs::Stream;
+use live_session::server::RunningCommand;
+use rustix::fs::{FileType, fstat};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+use tokio::sync::watch;
+
+/// Standard input, output and errors.
+const MOST: usize = 3;
+
+/// The descriptors that a shim has sent. Clones are the same.
+#[derive(Clone, Default)]
+pub(super) struct Given(Arc<Mutex<Vec<OwnedFd>>>);
+
+impl Given {
+    /// No more than a shim has: the rest is closed.
+    fn add(&self, descriptors: impl Iterator<Item = OwnedFd>) {
+        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MOST.saturating_sub(given.len());
+        given.extend(descriptors.take(room));
+    }
+
+    fn take(&self) -> Vec<OwnedFd> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A connection over which descriptors come beside the bytes.
+pub(super) struct Connected {
+    stream: UnixStream,
+    given: Given,
+}
+
+impl Connected {
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self {
+            stream,
+            given: Given::default(),
+        }
+    }
+
+    /// What comes.
+    pub(super) fn given(&self) -> Given {
+        self.given.clone()
+    }
+
+    fn receive(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut into = [IoSliceMut::new(bytes)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = recvmsg(&self.stream, &mut into, &mut ancillary, flags)?;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                self.given.add(descriptors);
+            }
+        }
+        Ok(received.bytes)
+    }
+}
+
+impl AsyncRead for Connected {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            let receive = || self.receive(buffer.initialize_unfilled());
+            match self.stream.try_io(Interest::READABLE, receive) {
+                Err(error) if is_to_be_tried_again(&error) => {}
+                received => {
+                    buffer.advance(received?);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+fn is_to_be_tried_again(error: &io::Error) -> bool {
+    let kind = error.kind();
+    kind == io::ErrorKind::WouldBlock || kind == io::ErrorKind::Interrupted
+}
+
+impl AsyncWrite for Connected {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Those of one shim.
+#[derive(Default)]
+pub(super) struct Pipes {
+    /// What its command reads.
+    pub(super) input: Option<pipe::Receiver>,
+    output: Option<pipe::Sender>,
+    errors: Option<pipe::Sender>,
+}
+
+impl Pipes {
+    /// Those that were sent, which are the streams of which `are_sent`, in their order. One that cannot be opened is left to the
+    /// shim. Inside of a tokio runtime.
+    pub(super) fn open(are_sent: [bool; 3], given: &Given) -> Self {
+        let mut given = given.take().into_iter();
+        let [input, output, errors] =
+            are_sent.map(|is_sent| is_sent.then(|| given.next()).flatten());
+        Self {
+            input: input.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_receiver)),
+            output: output.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_sender)),
+            errors: errors.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_sender)),
+        }
+    }
+
+    pub(super) fn to(&mut self, stream: Stream) -> Option<&mut pipe::Sender> {
+        match stream {
+            Stream::Out => self.output.as_mut(),
+            Stream::Err => self.errors.as_mut(),
+        }
+    }
+}
+
+/// Opens it once more: so it does not wait here, and still does for everybody who has it, too.
+fn anew<End>(
+    pipe: &OwnedFd,
+    open: impl FnOnce(&pipe::OpenOptions, String) -> io::Result<End>,
+) -> Option<End> {
+    let kind = FileType::from_raw_mode(fstat(pipe).ok()?.st_mode);
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    (kind == FileType::Fifo)
+        .then(|| open(&pipe::OpenOptions::new(), path).ok())
+        .flatten()
+}
+
+/// Passes on what comes through `input`, no more than the window beyond what was `taken` of it, until it ends.
+pub(super) async fn feed(
+    mut input: pipe::Receiver,
+    mut taken: watch::Receiver<u64>,
+    running: &RunningCommand,
+) {
+    let mut read = 0;
+    let largest = LARGEST_PIECE as u64;
+    // Fails when nobody says how much was taken any more: it has ended.
+    while taken
+        .wait_for(|taken| read + largest <= taken.saturating_add(WINDOW))
+        .await
+        .is_ok()
+    {
+        running.room().await;
+        let piece = BytesMut::with_capacity(LARGEST_PIECE);
+        let mut piece = piece.limit(LARGEST_PIECE);
+        match input.read_buf(&mut piece).await {
+            Ok(length) if length > 0 => {
+                read += length as u64;
+                running.input(piece.into_inner().freeze());
+            }
+            // What cannot be read has ended.
+            _ => return running.input_ended(),
+        }
+    }
+}
