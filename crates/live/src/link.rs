@@ -296,7 +296,7 @@ impl Link {
     }
 
     /// Tells the other end that the session ends, on this connection and on every later one: nothing confirms it. Sent
-    /// before all else.
+    /// before all else, and no message after it.
     pub fn say_goodbye(&mut self, reason: &str) {
         self.goodbye = Some(reason.to_owned());
         if self.state != State::Down {
@@ -340,7 +340,8 @@ impl Link {
         if let Some(frame) = self.urgent.next(self.receiving.last) {
             return Some(frame);
         }
-        if self.state != State::Up {
+        // Who has heard a goodbye hears no more, and may hang up on what follows.
+        if self.state != State::Up || self.goodbye.is_some() {
             return None;
         }
         let data = self.sending.next()?;

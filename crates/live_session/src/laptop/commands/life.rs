@@ -161,6 +161,19 @@ impl Faring {
     }
 }
 
+/// How much of its input it has taken, in bytes, and how much of that is told.
+#[derive(Default)]
+struct Taken {
+    taken: u64,
+    told: u64,
+}
+
+impl Taken {
+    fn untold(&self) -> u64 {
+        self.taken - self.told
+    }
+}
+
 impl Told {
     /// Feeds it, tells what it outputs and how it has ended, and lets what it has left running output what it likes. `note`
     /// is told how it has ended, and how much it was fed and has output, in bytes.
@@ -172,10 +185,12 @@ impl Told {
         note: impl FnOnce(Outcome, [u64; 2]),
     ) {
         let feeding = async {
+            let mut taken = Taken::default();
             let ended = tokio::select! {
-                () = self.feed(&mut sink) => KILLED,
+                () = self.feed(&mut sink, &mut taken) => KILLED,
                 status = status(fate.clone()) => status,
             };
+            self.tell_taken(&mut taken).await;
             (ended, sink.read(), sink.written())
         };
         let telling = async {
@@ -199,11 +214,11 @@ impl Told {
     }
 
     /// Writes what comes for it: for ever.
-    async fn feed(&self, sink: &mut Sink) {
+    async fn feed(&self, sink: &mut Sink, taken: &mut Taken) {
         let input = &self.handle.input;
-        let (mut taken, mut told, mut has_closed) = (0, 0, false);
+        let mut has_closed = false;
         loop {
-            let next = match taken > told {
+            let next = match taken.untold() > 0 {
                 true => timeout(TAKEN_LATER, input.next(has_closed)).await.ok(),
                 false => Some(input.next(has_closed).await),
             };
@@ -211,7 +226,7 @@ impl Told {
             match next {
                 Some(Next::Write(bytes)) => {
                     sink.write(&bytes).await;
-                    taken += bytes.len() as u64;
+                    taken.taken += bytes.len() as u64;
                     input.taken(bytes.len());
                 }
                 Some(Next::Close) => {
@@ -220,17 +235,18 @@ impl Told {
                 }
                 None => {}
             }
-            if is_quiet || taken - told >= TAKEN_AFTER {
+            if is_quiet || taken.untold() >= TAKEN_AFTER {
                 self.tell_taken(taken).await;
-                told = taken;
             }
         }
     }
 
-    async fn tell_taken(&self, taken: u64) {
-        if !self.handle.is_unheard() {
-            self.shared.telling.taken(self.command(), taken).await;
+    async fn tell_taken(&self, taken: &mut Taken) {
+        if taken.untold() > 0 && !self.handle.is_unheard() {
+            let now = taken.taken;
+            self.shared.telling.taken(self.command(), now).await;
         }
+        taken.told = taken.taken;
     }
 
     /// Tells all that it outputs, as fast as it is seen.
