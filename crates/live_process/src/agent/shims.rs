@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::detached;
-use pipes::{Connected, Given, Pipes};
+use pipes::{Connected, Given, Pipes, Room};
 
 mod pipes;
 #[cfg(test)]
@@ -29,8 +29,6 @@ mod tests;
 /// How many may be connected at once. Others wait. Of the descriptors that this process may have, they take no more than half:
 /// the laptop comes back over one.
 const MOST: usize = 1024;
-/// How many descriptors each takes: its connection and three pipes, each of which is opened once more.
-const DESCRIPTORS: u64 = 7;
 /// How long one may take to say what was typed.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long nobody is accepted after that failed.
@@ -62,14 +60,16 @@ enum ShimError {
 /// Answers whoever connects. Dropping the future hangs up on all of them, which ends what they stand for.
 pub(super) async fn serve(commands: Commands, socket: Socket) {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let most = usize::try_from(descriptors / 2 / DESCRIPTORS).map_or(MOST, |most| most.min(MOST));
+    let most = usize::try_from(descriptors / 2).map_or(MOST, |half| half.min(MOST));
+    // And half of what is left.
+    let room = Room::new(usize::try_from(descriptors / 4).unwrap_or(usize::MAX));
     let mut connected = JoinSet::new();
     loop {
         tokio::select! {
             accepted = socket.accept(), if connected.len() < most => match accepted {
                 Ok(stream) => {
-                    let commands = commands.clone();
-                    connected.spawn(async move { answer(&commands, Connected::new(stream)).await });
+                    let (commands, stream) = (commands.clone(), Connected::new(stream, room.clone()));
+                    connected.spawn(async move { answer(&commands, stream).await });
                 }
                 Err(_) => sleep(PAUSE).await,
             },

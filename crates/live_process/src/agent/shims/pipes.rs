@@ -4,7 +4,7 @@ use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut as _, BytesMut};
@@ -16,25 +16,56 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Standard input, output and errors.
 const MOST: usize = 3;
 
+/// How many pipes of all shims together may be open here: the rest is left to the shims. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Room(Arc<Semaphore>);
+
+impl Room {
+    pub(super) fn new(pipes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(pipes.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Room for those of one shim, until that is dropped.
+    fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_many_owned(MOST as u32).ok()
+    }
+}
+
 /// The descriptors that a shim has sent. Clones are the same.
-#[derive(Clone, Default)]
-pub(super) struct Given(Arc<Mutex<Vec<OwnedFd>>>);
+#[derive(Clone)]
+pub(super) struct Given {
+    descriptors: Arc<Mutex<Vec<OwnedFd>>>,
+    room: Room,
+}
 
 impl Given {
+    pub(super) fn new(room: Room) -> Self {
+        Self {
+            descriptors: Arc::default(),
+            room,
+        }
+    }
+
     /// No more than a shim has: the rest is closed.
     fn add(&self, descriptors: impl Iterator<Item = OwnedFd>) {
-        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = self.lock();
         let room = MOST.saturating_sub(given.len());
         given.extend(descriptors.take(room));
     }
 
     fn take(&self) -> Vec<OwnedFd> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.descriptors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -45,10 +76,10 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    pub(super) fn new(stream: UnixStream) -> Self {
+    pub(super) fn new(stream: UnixStream, room: Room) -> Self {
         Self {
             stream,
-            given: Given::default(),
+            given: Given::new(room),
         }
     }
 
@@ -122,19 +153,29 @@ pub(super) struct Pipes {
     pub(super) input: Option<pipe::Receiver>,
     output: Option<pipe::Sender>,
     errors: Option<pipe::Sender>,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Pipes {
-    /// Those that were sent, which are the streams of which `are_sent`, in their order. One that cannot be opened is left to the
-    /// shim. Inside of a tokio runtime.
+    /// Those that were sent, which are the streams of which `are_sent`, in their order. One that cannot be opened, or for which
+    /// there is no room, is left to the shim. Inside of a tokio runtime.
     pub(super) fn open(are_sent: [bool; 3], given: &Given) -> Self {
-        let mut given = given.take().into_iter();
+        let descriptors = given.take();
+        let room = match descriptors.is_empty() {
+            true => None,
+            false => given.room.take(),
+        };
+        if room.is_none() {
+            return Self::default();
+        }
+        let mut given = descriptors.into_iter();
         let [input, output, errors] =
             are_sent.map(|is_sent| is_sent.then(|| given.next()).flatten());
         Self {
             input: input.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_receiver)),
             output: output.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_sender)),
             errors: errors.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_sender)),
+            _room: room,
         }
     }
 

@@ -62,9 +62,13 @@ async fn hear(said: &[u8]) -> (Vec<ToShim>, Result<(), ShimError>) {
         }
         messages
     };
-    let (commands, given) = (agent.commands(), Given::default());
+    let (commands, given) = (agent.commands(), nothing_given());
     let both = async { tokio::join!(hearing, talk(&commands, there, &given)) };
     timeout(LIMIT, both).await.unwrap()
+}
+
+fn nothing_given() -> Given {
+    Given::new(Room::new(0))
 }
 
 fn start_in(directory: &Path, are_sent: [bool; 3]) -> FromShim {
@@ -126,7 +130,7 @@ async fn whatever_is_no_shim_is_hung_up_on() {
 async fn who_says_nothing_is_hung_up_on() {
     let (agent, _receiver) = commands();
     let (here, there) = duplex(64 << 10);
-    let ended = talk(&agent.commands(), there, &Given::default()).await;
+    let ended = talk(&agent.commands(), there, &nothing_given()).await;
     assert!(matches!(ended, Err(ShimError::Silent)));
     drop::<DuplexStream>(here);
 }
@@ -209,9 +213,19 @@ impl Session {
         are_sent: [bool; 3],
         descriptors: &[BorrowedFd<'_>],
     ) -> Shim {
+        let room = Room::new(descriptors.len() + 2);
+        self.shim_with_room(room, are_sent, descriptors).await
+    }
+
+    async fn shim_with_room(
+        &mut self,
+        room: Room,
+        are_sent: [bool; 3],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Shim {
         let (here, there) = UnixStream::pair().unwrap();
         let commands = self.agent.commands();
-        tokio::spawn(async move { answer(&commands, Connected::new(there)).await });
+        tokio::spawn(async move { answer(&commands, Connected::new(there, room)).await });
         let mut shim = Shim {
             stream: here,
             heard: BytesMut::new(),
@@ -445,6 +459,19 @@ fn what_is_no_pipe_is_left_to_the_shim() {
                 },
             );
             assert_eq!(shim.hear().await, ToShim::Output { stream, bytes });
+            // Nor is one for which there is no room.
+            let room = Room::new(3);
+            let (input, _to_input) = io::pipe().unwrap();
+            let mut shims = Vec::new();
+            for reads_input in [true, false] {
+                let sent = [true, false, false];
+                let input = [input.as_fd()];
+                let mut shim = session.shim_with_room(room.clone(), sent, &input).await;
+                let (command, _) = session.order().await;
+                session.say(command, News::Started);
+                assert_eq!(shim.hear().await, ToShim::Started { reads_input });
+                shims.push(shim);
+            }
         },
     );
 }
