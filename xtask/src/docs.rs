@@ -9,19 +9,10 @@ use crate::Result;
 use crate::process::{self, Echo, Finished};
 use crate::workspace::Workspace;
 
-/// The book's generator. Without its own web server and watcher, and without optimisation, which building some dozens of pages
-/// does not need: it is built in a third of the time.
-const MDBOOK: [&str; 9] = [
-    "--locked",
-    "--quiet",
-    "--debug",
-    "--config",
-    "profile.dev.debug=false",
-    "--no-default-features",
-    "--features",
-    "search",
-    "mdbook@0.5.4",
-];
+/// The book's generator.
+const MDBOOK: &str = "mdbook@0.5.4";
+/// Without its own web server and watcher.
+const MDBOOK_FEATURES: [&str; 3] = ["--no-default-features", "--features", "search"];
 /// What is written by the programs themselves, in `docs/reference`.
 const GENERATED: [&str; 6] = [
     "claude-accounts.md",
@@ -80,8 +71,8 @@ pub(crate) fn provide(workspace: &Workspace) -> Result<PathBuf> {
     let installed = root.join("bin/mdbook");
     if !installed.exists() {
         println!("installing mdbook with cargo (some minutes)");
-        let mut install = workspace.cargo(&["install"]);
-        install.args(MDBOOK).arg("--root").arg(&root);
+        let mut install = workspace.cargo_install(MDBOOK);
+        install.args(MDBOOK_FEATURES).arg("--root").arg(&root);
         let finished = process::run(&mut install, &workspace.log("mdbook"), Echo::Silent);
         if !finished.succeeded {
             return Err(format!("cargo install mdbook: {}", finished.reason()).into());

@@ -67,6 +67,17 @@ impl Workspace {
         command
     }
 
+    /// `cargo install` of a tool that works for seconds and would be built for minutes: without optimisation, and what several
+    /// need once.
+    pub(crate) fn cargo_install(&self, package: &str) -> Command {
+        let mut command = self.cargo(&["install", "--locked", "--quiet", "--debug", package]);
+        command
+            .env("CARGO_TARGET_DIR", self.target.join("tools/build"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("CARGO_INCREMENTAL", "0");
+        command
+    }
+
     /// Where the output of the step `name` is kept.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         let file: String = name

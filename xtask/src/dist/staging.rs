@@ -10,8 +10,16 @@ use crate::Result;
 use crate::process::must;
 use crate::workspace::Workspace;
 
-/// Documents of the repository's root that go with the programs.
-const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"];
+/// Documents of the repository that go with the programs, beside `docs`: those that these lead to.
+const DOCUMENTS: [&str; 7] = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "bench/README.md",
+];
 
 /// The archive's one directory, filled.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ Usage: cargo xtask test [OPTIONS] [FILTER]
 FILTER selects the tests whose names contain it, and leaves out the checks and the fuzz targets.
 
 Options:
-  --quick             No fuzz targets, no cargo-deny, no cargo-machete.
+  --quick             No fuzz targets, no cargo-deny, no cargo-machete, no book.
   --only PART         Only `checks`, `tests` or `fuzz`.
   --fuzz-seconds N    How long each fuzz target runs (60).
   --help              Print this.

@@ -182,16 +182,8 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
         }
     }
     if checks && !options.quick {
-        cargo_tool(workspace, "deny", "cargo-deny", &mut provisions);
-        // It reads for seconds, and would be built for minutes.
-        let flags = ["--debug"];
-        cargo_tool_with(
-            workspace,
-            "machete",
-            "cargo-machete",
-            &flags,
-            &mut provisions,
-        );
+        cargo_tool(workspace, "deny", "cargo-deny", &[], &mut provisions);
+        cargo_tool(workspace, "machete", "cargo-machete", &[], &mut provisions);
         match crate::docs::provide(workspace) {
             Ok(mdbook) => provisions.mdbook = Some(mdbook),
             Err(error) => {
@@ -200,12 +192,12 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
         }
     }
     if options.runs(Part::Fuzz) && workspace.root.join("fuzz").exists() {
-        cargo_tool(workspace, "fuzz", "cargo-fuzz", &mut provisions);
+        cargo_tool(workspace, "fuzz", "cargo-fuzz", &[], &mut provisions);
     }
     if tests {
-        // It packs for seconds, and would be built for minutes: without optimisation, and without a compressor of its own.
-        let flags = ["--debug", "--no-default-features"];
-        cargo_tool_with(workspace, "deb", "cargo-deb", &flags, &mut provisions);
+        // Without a compressor of its own, which would be built for minutes.
+        let flags = ["--no-default-features"];
+        cargo_tool(workspace, "deb", "cargo-deb", &flags, &mut provisions);
         real_client(workspace, &mut provisions);
         match containers::provide(workspace, &provisions) {
             Ok(directory) => provisions.containers = Some(directory),
@@ -340,18 +332,8 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Installs the cargo subcommand `verb` from `package` where it is missing.
+/// Installs the cargo subcommand `verb` from `package` where it is missing, with `flags` for that.
 fn cargo_tool(
-    workspace: &Workspace,
-    verb: &str,
-    package: &'static str,
-    provisions: &mut Provisions,
-) {
-    cargo_tool_with(workspace, verb, package, &[], provisions);
-}
-
-/// The same with `flags` for the installation.
-fn cargo_tool_with(
     workspace: &Workspace,
     verb: &str,
     package: &'static str,
@@ -362,7 +344,7 @@ fn cargo_tool_with(
         return;
     }
     println!("installing {package} with cargo (some minutes)");
-    let mut install = workspace.cargo(&["install", "--locked", "--quiet", package]);
+    let mut install = workspace.cargo_install(package);
     let finished = process::run(install.args(flags), &workspace.log(package), Echo::Silent);
     if !finished.succeeded {
         provisions
