@@ -5,7 +5,7 @@ use std::future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use live::files::Root;
 use live_session::laptop::{Mount, Publication, Publisher};
 use live_session::server::{Agent, AgentOptions};
 use publish::Limits;
-use testkit::{Isolation, isolated};
+use testkit::{Isolation, isolated, wait_until};
 use tokio::io::{DuplexStream, copy_bidirectional, duplex};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -34,7 +34,7 @@ const BETWEEN_CUTS: Duration = Duration::from_millis(50);
 pub(crate) struct Session {
     runtime: Runtime,
     cuts: Arc<watch::Sender<u64>>,
-    streams: Arc<AtomicUsize>,
+    streams: Arc<Streams>,
     laptop: Connection<live::message::ToServer>,
     agent: task::JoinHandle<Option<String>>,
     directory: tempfile::TempDir,
@@ -117,12 +117,16 @@ impl Session {
 
     /// How many connections there were.
     pub(crate) fn connections(&self) -> usize {
-        self.streams.load(Ordering::SeqCst)
+        self.streams.count.load(Ordering::SeqCst)
     }
 
     /// The laptop ends the session.
     fn end(self) {
         let mounts = self.point.parent().unwrap().to_owned();
+        // A goodbye is said over one connection and confirmed by nobody: not over one that the last cut has still to reach.
+        wait_until("a connection that is not cut", LIMIT, || {
+            self.streams.cuts_before.load(Ordering::SeqCst) == *self.cuts.borrow()
+        });
         self.runtime.block_on(async {
             self.laptop.settled().await;
             self.laptop.say_goodbye("stopped");
@@ -131,6 +135,14 @@ impl Session {
         });
         assert_eq!(fs::read_dir(mounts).unwrap().count(), 0, "a mount stayed");
     }
+}
+
+/// The connections that there were.
+#[derive(Default)]
+struct Streams {
+    count: AtomicUsize,
+    /// How many cuts there had been when the last one was made: these do not reach it.
+    cuts_before: AtomicU64,
 }
 
 /// See [`Session::cutting`].
@@ -157,7 +169,7 @@ async fn join(
     directory: &Path,
     adapter: Adapter,
     cuts: &Arc<watch::Sender<u64>>,
-    counted: &Arc<AtomicUsize>,
+    counted: &Arc<Streams>,
 ) -> Joined {
     let (streams, agent) = start_agent(directory.join("mounts"));
     let (connection, receiver) = Connection::new(SESSION).unwrap();
@@ -171,8 +183,11 @@ async fn join(
     };
     let (cuts, counted) = (Arc::clone(cuts), Arc::clone(counted));
     let connect = move || {
-        counted.fetch_add(1, Ordering::SeqCst);
-        stream(streams.clone(), cuts.subscribe())
+        let mut cuts = cuts.subscribe();
+        let before = *cuts.borrow_and_update();
+        counted.cuts_before.store(before, Ordering::SeqCst);
+        counted.count.fetch_add(1, Ordering::SeqCst);
+        stream(streams.clone(), cuts)
     };
     let (keeper, keeping) = reconnect::keep(connection.clone(), connect, options);
     tokio::spawn(async move {
