@@ -23,13 +23,15 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 38] = [
+const PROGRAMS: [(&str, &str); 39] = [
     // The page of the dashboard shows how a script asks it.
     ("curl", "curl"),
     ("shellcheck", "shellcheck"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("python3", "python3"),
+    // Of the lines that are typed on a server and run on the laptop.
+    ("pytest", "python3-pytest"),
     ("git", "git"),
     ("c++", "g++"),
     ("npm", "npm"),
