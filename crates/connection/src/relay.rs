@@ -162,8 +162,8 @@ pub fn connect(directory: &Path, name: &str) -> Result<std::os::unix::net::UnixS
 }
 
 /// Joins this process's standard input and output to the socket `name` in `directory`, until the process there hangs up.
-/// Blocks. They are handed over to that process if they are pipes or sockets, as `sshd`'s are; otherwise what comes is copied. The
-/// last thing a process does: a thread may go on reading the standard input.
+/// Blocks. They are handed over to that process if they are pipes or sockets, as `sshd`'s are; otherwise what comes is
+/// copied. The last thing a process does: a thread may go on reading the standard input.
 ///
 /// # Errors
 /// As [`connect`], and if handing over or copying fails.

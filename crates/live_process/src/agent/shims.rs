@@ -202,25 +202,34 @@ impl<W: AsyncWrite + Unpin> Speaker<'_, W> {
 
     /// `false`: nothing more is to be said.
     async fn say(&mut self, told: server::Told) -> Result<bool, ShimError> {
-        match told {
+        let message = match told {
             server::Told::Output { stream, bytes } => return self.output(stream, bytes).await,
-            server::Told::Started => {
-                let reads_input = self.start();
-                self.writer.say(&ToShim::Started { reads_input }).await?;
-            }
             // The shim is told only of what it has read itself.
             server::Told::Taken(taken) if self.starts.is_none() => {
                 self.taken.send_replace(taken);
+                return Ok(true);
             }
-            told => {
-                if is_last(&told) {
-                    // Who reads them is at their end as soon as the shim is at its own.
-                    self.pipes = Pipes::default();
-                }
-                self.writer.say(&said(told)).await?;
+            server::Told::Taken(taken) => ToShim::Taken(taken),
+            server::Told::Started => ToShim::Started {
+                reads_input: self.start(),
+            },
+            server::Told::Stopped(signal) => ToShim::Stopped(signal),
+            server::Told::Continued => ToShim::Continued,
+            server::Told::Here => self.last(ToShim::Here),
+            server::Told::Refused { message, hint } => self.last(ToShim::Refused { message, hint }),
+            server::Told::Ended { code, signal, read } => {
+                self.last(ToShim::Ended { code, signal, read })
             }
-        }
+            server::Told::Lost(why) => self.last(ToShim::Lost(why)),
+        };
+        self.writer.say(&message).await?;
         Ok(true)
+    }
+
+    /// Closes the pipes before it is said: who reads them is at their end as soon as the shim is at its own.
+    fn last(&mut self, message: ToShim) -> ToShim {
+        self.pipes = Pipes::default();
+        message
     }
 
     /// Has its input read, if that is a pipe; whether it is.
@@ -251,11 +260,6 @@ fn output_of(told: &server::Told) -> u64 {
         server::Told::Output { bytes, .. } => bytes.len() as u64,
         _ => 0,
     }
-}
-
-fn is_last(told: &server::Told) -> bool {
-    use server::Told::{Ended, Here, Lost, Refused};
-    matches!(told, Here | Refused { .. } | Ended { .. } | Lost(_))
 }
 
 struct Reader<R> {
@@ -315,19 +319,5 @@ fn told(typed: Typed) -> server::Typed {
         streams: typed.streams,
         size: typed.size,
         umask: typed.umask,
-    }
-}
-
-fn said(told: server::Told) -> ToShim {
-    match told {
-        server::Told::Here => ToShim::Here,
-        server::Told::Refused { message, hint } => ToShim::Refused { message, hint },
-        server::Told::Started => ToShim::Started { reads_input: false },
-        server::Told::Output { stream, bytes } => ToShim::Output { stream, bytes },
-        server::Told::Taken(taken) => ToShim::Taken(taken),
-        server::Told::Stopped(signal) => ToShim::Stopped(signal),
-        server::Told::Continued => ToShim::Continued,
-        server::Told::Ended { code, signal, read } => ToShim::Ended { code, signal, read },
-        server::Told::Lost(why) => ToShim::Lost(why),
     }
 }
