@@ -19,10 +19,10 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, ioctl_tiocsctty,
     kill_process_group, set_child_subreaper, setsid, umask, wait, waitid,
 };
-use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
 use crate::channel::{self, Receiver};
 use crate::descendants;
+use crate::foreground;
 use crate::protocol::{Order, Report, Spec};
 use crate::sandbox::Sandbox;
 use crate::survival::{Typed, survive};
@@ -59,7 +59,6 @@ pub fn run() -> io::Result<()> {
     say(&socket, &Report::Started)?;
     let running = Arc::new(Running {
         socket,
-        terminal,
         state: Mutex::new(State {
             main: Some(main),
             is_stopped: false,
@@ -93,9 +92,7 @@ fn start(
         None => spawn(command).map_err(not_started)?,
     };
     let main = Pid::from_child(&child);
-    if let Some(terminal) = terminal {
-        // Fails if it has ended already.
-        tcsetpgrp(terminal, main).ok();
+    if terminal.is_some() {
         typed.pass_on(main);
     }
     Ok(main)
@@ -130,6 +127,9 @@ fn command(
         .stdin(Stdio::from(input))
         .stdout(Stdio::from(output))
         .stderr(Stdio::from(errors));
+    if let Some(terminal) = terminal {
+        foreground::take(&mut command, terminal.try_clone()?);
+    }
     Ok(command)
 }
 
@@ -162,7 +162,6 @@ fn not_started(error: io::Error) -> Report {
 
 struct Running {
     socket: OwnedFd,
-    terminal: Option<OwnedFd>,
     state: Mutex<State>,
     gone: Condvar,
 }
@@ -219,7 +218,7 @@ impl Running {
         let any = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
         while let Ok(Some((pid, status))) = wait(any) {
             if state.main == Some(pid)
-                && let Some(report) = self.report(&mut state, pid, status)
+                && let Some(report) = report(&mut state, status)
             {
                 if let Report::Ended { .. } = report {
                     state.main = None;
@@ -227,34 +226,6 @@ impl Running {
                 self.tell(&report);
             }
         }
-    }
-
-    fn report(&self, state: &mut State, main: Pid, status: WaitStatus) -> Option<Report> {
-        if let Some(signal) = status.stopping_signal() {
-            if self.is_too_early(main, signal) {
-                kill_process_group(main, Signal::CONT).ok();
-                return None;
-            }
-            state.is_stopped = true;
-            return Some(Report::Stopped(signal));
-        }
-        if status.continued() {
-            // Of a stop that was too early, nobody was told.
-            return mem::take(&mut state.is_stopped).then_some(Report::Continued);
-        }
-        Some(Report::Ended {
-            code: status.exit_status(),
-            signal: status.terminating_signal(),
-        })
-    }
-
-    /// Whether the command was stopped because it has used its terminal before it was in its foreground.
-    fn is_too_early(&self, main: Pid, signal: i32) -> bool {
-        let is_of_terminal = [Signal::TTIN, Signal::TTOU]
-            .map(Signal::as_raw)
-            .contains(&signal);
-        let terminal = self.terminal.as_ref();
-        is_of_terminal && terminal.is_some_and(|terminal| tcgetpgrp(terminal) == Ok(main))
     }
 
     /// Ends all that is left: asked to first.
@@ -289,6 +260,21 @@ impl Running {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn report(state: &mut State, status: WaitStatus) -> Option<Report> {
+    if let Some(signal) = status.stopping_signal() {
+        state.is_stopped = true;
+        return Some(Report::Stopped(signal));
+    }
+    if status.continued() {
+        // Of a stop that it was continued after at once, nobody was told.
+        return mem::take(&mut state.is_stopped).then_some(Report::Continued);
+    }
+    Some(Report::Ended {
+        code: status.exit_status(),
+        signal: status.terminating_signal(),
+    })
 }
 
 fn say(socket: &OwnedFd, report: &Report) -> io::Result<()> {

@@ -11,6 +11,7 @@
 mod channel;
 mod command;
 mod descendants;
+mod foreground;
 mod limits;
 mod protocol;
 mod remote;

@@ -279,6 +279,39 @@ async fn on_a_terminal_the_keys_do_what_they_do() {
 }
 
 #[tokio::test]
+async fn it_is_in_the_foreground_before_it_is_executed() {
+    for _ in 0..50 {
+        let stat = Spec {
+            program: Bytes::from_static(b"/bin/cat"),
+            arguments: vec![Bytes::from_static(b"/proc/self/stat")],
+            ..spec("", &[])
+        };
+        let mut started = Started::on_terminal(stat).await;
+        assert_eq!(started.ended().await, (Some(0), None));
+        let mut seen = Vec::new();
+        let mut output = started.output.take().unwrap();
+        read_until(&mut output, &mut seen, b"\r\n");
+        let stat = String::from_utf8(seen).unwrap();
+        let fields: Vec<_> = stat.split(' ').collect();
+        // Its own process group is the terminal's: the fifth and the eighth field of `proc_pid_stat(5)`.
+        assert_eq!((fields[0], fields[4]), (fields[4], fields[7]), "{stat}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_stops_is_not_lost_however_early() {
+    for _ in 0..50 {
+        let mut started = Started::on_terminal(spec("echo ready; read line; exit 3", &[])).await;
+        assert_eq!(started.next().await, Some(Report::Started));
+        let mut keys = started.output.as_ref().unwrap().try_clone().unwrap();
+        read_until(&mut keys, &mut Vec::new(), b"ready\r\n");
+        keys.write_all(b"\x1a").unwrap();
+        let stopped = Some(Report::Stopped(Signal::TSTP.as_raw()));
+        assert_eq!(started.next().await, stopped);
+    }
+}
+
+#[tokio::test]
 async fn all_that_it_has_started_ends_when_nobody_holds_it() {
     // One that has gone to a session of its own by forking twice and ignores what asks it to end; and the command.
     let script = r#"(setsid sh -c 'trap "" HUP TERM; echo $$ > daemon; while :; do sleep 0.1; done' &) ; echo $$ > main
