@@ -5,7 +5,6 @@ use live_process::client::Session;
 use live_process::local::{FromDaemon, ToDaemon};
 use model::Timestamp;
 use proxy::{DEFAULTS, Name, Why};
-use rustix::fs::{Access, access};
 use serde_json::{Value, json};
 
 use super::agreement;
@@ -141,22 +140,9 @@ fn rows(
     Ok(listed.chain(removed).collect())
 }
 
-/// What of this machine's `PATH` runs as `name`: nothing that a server can write.
 fn program(name: &Name, published: &[&Path], context: &Context) -> Option<PathBuf> {
     let path = context.environment.get(Variable::Path)?;
-    let mut directories = std::env::split_paths(path).filter(|directory| directory.is_absolute());
-    directories.find_map(|directory| {
-        let program = directory.join(name.as_str());
-        let resolved = program.canonicalize().ok()?;
-        let is_published = published.iter().any(|root| {
-            resolved.starts_with(root)
-                || directory
-                    .canonicalize()
-                    .is_ok_and(|directory| directory.starts_with(root))
-        });
-        let runs = resolved.is_file() && access(&resolved, Access::EXEC_OK).is_ok();
-        (runs && !is_published).then_some(program)
-    })
+    live_process::program(name, path, published)
 }
 
 fn text(rows: &[Row], width: Option<usize>) -> String {

@@ -5,10 +5,24 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use live::files::Root;
 use proxy::Name;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::published::Directories;
+use super::published::{Directories, Published};
+
+/// The program that runs on the laptop as `name`, where these directories are published. `path` is what `PATH` is for its
+/// commands. Blocks.
+#[must_use]
+pub fn program(name: &Name, path: &OsStr, published: &[&Path]) -> Option<PathBuf> {
+    let published = published.iter().map(|directory| Published {
+        root: Root(0),
+        directory: directory.to_path_buf(),
+        read_only: true,
+        mounted: None,
+    });
+    find(name, path, &Directories::resolve(published.collect()))
+}
 
 /// The file of the first directory of `PATH` that has one of this name which can be executed. Directories that are not
 /// absolute do not count, and none that the server can put files into. Blocks.
@@ -36,9 +50,6 @@ fn is_executable(file: &Path) -> bool {
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    use live::files::Root;
-
-    use super::super::published::Published;
     use super::*;
 
     #[test]
