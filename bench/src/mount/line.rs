@@ -10,6 +10,10 @@ use crate::results;
 /// What takes longer is ended.
 const LONGEST: Duration = Duration::from_secs(180);
 
+/// What each is called in names of files.
+const NATIVE: &str = "native";
+const SSHFS: &str = "sshfs";
+
 /// How long it took with ours, and with what is beside it; `None`: too long.
 pub(super) type Pair = (Option<Duration>, Option<Duration>);
 
@@ -18,8 +22,8 @@ pub(super) struct Line {
     pub(super) name: &'static str,
     /// It is done a second time in the same mount.
     again: bool,
-    /// It is done in the mount of the line before.
-    pub(super) follows: bool,
+    /// On the laptop before it is mounted, for `sh`.
+    before: &'static str,
     /// In the mount, for `sh`.
     command: &'static str,
 }
@@ -28,7 +32,7 @@ const fn line(name: &'static str, again: bool, command: &'static str) -> Line {
     Line {
         name,
         again,
-        follows: false,
+        before: "",
         command,
     }
 }
@@ -68,16 +72,23 @@ pub(super) const LINES: [Line; 10] = [
         "mkdir NEW && tar -x -C NEW -f $BESIDE/small.tar",
     ),
     Line {
-        follows: true,
-        ..line("remove them", false, "rm -r NEW")
+        before: "mkdir NEW && tar -x -C NEW -f $BESIDE/small.tar",
+        ..line("remove 1,000 small files", false, "rm -r NEW")
     },
 ];
 
 impl Line {
+    /// Does what comes before it is mounted.
+    pub(super) fn prepare(&self, tree: &Tree) {
+        for name in [NATIVE, SSHFS] {
+            tree.shell(&named(self.before, name));
+        }
+    }
+
     /// Each by itself, so that neither slows the other.
     pub(super) fn measure(&self, tree: &Tree, native: &Path, sshfs: &Path) -> Vec<Pair> {
-        let ours = self.times(tree, native, "native");
-        let beside = self.times(tree, sshfs, "sshfs");
+        let ours = self.times(tree, native, NATIVE);
+        let beside = self.times(tree, sshfs, SSHFS);
         // What was ended is not whole.
         if ours.iter().chain(&beside).all(Option::is_some) {
             tree.check();
@@ -112,10 +123,19 @@ impl Line {
     }
 
     fn times(&self, tree: &Tree, point: &Path, name: &str) -> Vec<Option<Duration>> {
-        let command = self.command.replace("NEW", &format!("new-{name}"));
+        if !self.before.is_empty() {
+            // What finding takes, other lines tell.
+            run(tree, point, &named("find NEW | wc -l", name));
+        }
+        let command = named(self.command, name);
         let runs = 0..=usize::from(self.again);
         runs.map(|_| run(tree, point, &command)).collect()
     }
+}
+
+/// With a new directory of its own.
+fn named(command: &str, name: &str) -> String {
+    command.replace("NEW", &format!("new-{name}"))
 }
 
 /// What took too long is last.

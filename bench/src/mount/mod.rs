@@ -35,30 +35,24 @@ pub(crate) fn mount() {
     for round_trip in options::round_trips(&ROUND_TRIPS) {
         // What takes no time by itself is soon something else's time.
         let rounds = if round_trip.is_zero() { 5 } else { 1 };
-        for lines in LINES.chunk_by(|_, next| next.follows) {
-            if options::is_wanted_line(lines[0].name) {
+        for line in &LINES {
+            if options::is_wanted_line(line.name) {
                 let measured: Vec<_> = (0..rounds)
-                    .map(|_| measure(&tree, lines, round_trip))
+                    .map(|_| measure(&tree, line, round_trip))
                     .collect();
-                for (number, line) in lines.iter().enumerate() {
-                    let of_line: Vec<_> =
-                        measured.iter().map(|round| round[number].clone()).collect();
-                    line.print(round_trip, &of_line);
-                }
+                line.print(round_trip, &measured);
             }
         }
     }
 }
 
-/// Lines that follow each other in the same mounts, which are new.
-fn measure(tree: &Tree, lines: &[Line], round_trip: Duration) -> Vec<Vec<Pair>> {
+/// In mounts that are new.
+fn measure(tree: &Tree, line: &Line, round_trip: Duration) -> Vec<Pair> {
     tree.clear();
+    line.prepare(tree);
     let (native, sshfs) = (
         Native::mount(tree, round_trip),
         Sshfs::mount(tree, round_trip),
     );
-    let measured = lines
-        .iter()
-        .map(|line| line.measure(tree, native.point(), sshfs.point()));
-    measured.collect()
+    line.measure(tree, native.point(), sshfs.point())
 }

@@ -93,10 +93,12 @@ impl Tree {
         found.iter().filter(|byte| **byte == b'\n').count()
     }
 
-    fn shell(&self, command: &str) {
+    /// On the laptop, in the published directory.
+    pub(super) fn shell(&self, command: &str) {
         let mut shell = Command::new("sh");
         let status = shell
             .args(["-c", command])
+            .env("BESIDE", &self.directory)
             .current_dir(self.project())
             .status();
         assert!(status.unwrap().success(), "{command}");
