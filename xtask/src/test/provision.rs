@@ -8,8 +8,10 @@ mod suites;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use super::environment;
@@ -23,7 +25,7 @@ use crate::workspace::Workspace;
 const REAL_CLIENT: &str = "@anthropic-ai/claude-code@2.1.330";
 
 /// A program that the checks and tests start, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 39] = [
+const PROGRAMS: [(&str, &str); 41] = [
     // The page of the dashboard shows how a script asks it.
     ("curl", "curl"),
     ("shellcheck", "shellcheck"),
@@ -42,6 +44,10 @@ const PROGRAMS: [(&str, &str); 39] = [
     ("faketime", "faketime"),
     ("zsh", "zsh"),
     ("fish", "fish"),
+    // It shows the account in its status line, as the two before it do in their prompts.
+    ("tmux", "tmux"),
+    // The page of CI machines makes its identity by it.
+    ("age-keygen", "age"),
     ("dbus-run-session", "dbus-daemon"),
     ("dbus-send", "dbus-bin"),
     ("gnome-keyring-daemon", "gnome-keyring"),
@@ -164,26 +170,27 @@ impl Provisions {
     }
 }
 
-/// Installs what the parts that `options` ask for need.
+/// Installs what the parts that `options` ask for need. What cargo builds keeps the processors busy while the rest, which is
+/// mostly fetched, waits for others.
 pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
     let mut provisions = Provisions::default();
-    let (checks, tests) = (options.runs(Part::Checks), options.runs(Part::Tests));
     debian_packages(workspace, options, &mut provisions);
-    if tests && provisions.missing("python3").is_none() {
-        python::packages(workspace, &mut provisions);
-    }
-    if checks || tests {
-        match page::install(
-            workspace,
-            provisions.missing("npm").or(provisions.missing("node")),
-        ) {
-            Ok(modules) => provisions.page_modules = modules,
-            Err(reason) => {
-                provisions.missing.insert(page::MODULES, reason);
-            }
-        }
-    }
-    if checks && !options.quick {
+    let built = thread::scope(|scope| {
+        let building = scope.spawn(|| build(workspace, options));
+        fetch(workspace, options, &mut provisions);
+        building.join()
+    });
+    let built = built.unwrap_or_else(|panic| resume_unwind(panic));
+    provisions.missing.extend(built.missing);
+    provisions.mdbook = built.mdbook;
+    provisions.suites = built.suites;
+    provisions
+}
+
+/// What cargo installs.
+fn build(workspace: &Workspace, options: &Options) -> Provisions {
+    let mut provisions = Provisions::default();
+    if options.runs(Part::Checks) && !options.quick {
         cargo_tool(workspace, "deny", "cargo-deny", &[], &mut provisions);
         cargo_tool(workspace, "machete", "cargo-machete", &[], &mut provisions);
         match crate::docs::provide(workspace) {
@@ -196,18 +203,40 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
     if options.runs(Part::Fuzz) && workspace.root.join("fuzz").exists() {
         cargo_tool(workspace, "fuzz", "cargo-fuzz", &[], &mut provisions);
     }
-    if tests {
+    if options.runs(Part::Tests) {
         // Without a compressor of its own, which would be built for minutes.
         let flags = ["--no-default-features"];
         cargo_tool(workspace, "deb", "cargo-deb", &flags, &mut provisions);
-        real_client(workspace, &mut provisions);
-        match containers::provide(workspace, &provisions) {
+        provisions.suites = Some(suites::provide(workspace, &mut provisions));
+    }
+    provisions
+}
+
+/// What others install; `provisions` says what there is of Debian's packages.
+fn fetch(workspace: &Workspace, options: &Options, provisions: &mut Provisions) {
+    let (checks, tests) = (options.runs(Part::Checks), options.runs(Part::Tests));
+    if tests && provisions.missing("python3").is_none() {
+        python::packages(workspace, provisions);
+    }
+    if checks || tests {
+        match page::install(
+            workspace,
+            provisions.missing("npm").or(provisions.missing("node")),
+        ) {
+            Ok(modules) => provisions.page_modules = modules,
+            Err(reason) => {
+                provisions.missing.insert(page::MODULES, reason);
+            }
+        }
+    }
+    if tests {
+        real_client(workspace, provisions);
+        match containers::provide(workspace, provisions) {
             Ok(directory) => provisions.containers = Some(directory),
             Err(reason) => {
                 provisions.missing.insert("images of containers", reason);
             }
         }
-        provisions.suites = Some(suites::provide(workspace, &mut provisions));
         match busybox::provide(workspace) {
             Ok(path) => provisions.busybox = Some(path),
             Err(reason) => {
@@ -215,7 +244,6 @@ pub(crate) fn provide(workspace: &Workspace, options: &Options) -> Provisions {
             }
         }
     }
-    provisions
 }
 
 /// Whether `program` is needed by a part that will be run.
