@@ -10,6 +10,8 @@ pub(crate) struct Page {
     pub(crate) path: String,
     /// Where it is run; empty where it does not say.
     pub(crate) place: String,
+    /// Programs without which it cannot be run.
+    pub(crate) needs: Vec<String>,
     /// In their order.
     pub(crate) steps: Vec<Step>,
     /// Every fence that is opened, also of those that are no commands.
@@ -27,6 +29,8 @@ pub(crate) struct Fence {
     pub(crate) line: usize,
     /// What stands in it.
     pub(crate) lines: Vec<String>,
+    /// Whether the page's test puts it into a file.
+    pub(crate) is_file: bool,
 }
 
 /// What the test does.
@@ -36,6 +40,12 @@ pub(crate) enum Step {
     Block(Block),
     /// A script that he does not see.
     Do(Seat, String),
+    /// A command that he does not see, and that stays.
+    Start(Seat, String),
+    /// What stands in a block is put into the file, instead of what was there.
+    Write(Seat, String, String),
+    /// The reader has this file of the repository, at the same place below his home.
+    Copy(String),
     /// Typed into what stays.
     Type(String),
     /// Until what stays has shown it.
@@ -86,7 +96,20 @@ pub(crate) struct Shown {
 #[derive(Default)]
 struct Said {
     block: Block,
+    /// Whether there is anything that is for commands only.
     any: bool,
+    /// The file that it is.
+    file: Option<(Seat, String)>,
+}
+
+/// A comment, taken apart.
+struct Comment<'a> {
+    /// Of its first line, from 0.
+    index: usize,
+    /// Before the colon.
+    name: &'a str,
+    /// Behind it.
+    rest: &'a str,
 }
 
 impl Page {
@@ -102,6 +125,7 @@ impl Page {
         let mut page = Page {
             path: path.to_owned(),
             place: String::new(),
+            needs: Vec::new(),
             steps: Vec::new(),
             fences: Vec::new(),
             complaints: Vec::new(),
@@ -114,7 +138,7 @@ impl Page {
             } else if line.starts_with("<!--") {
                 at = page.comment(&lines, at, &mut said);
             } else {
-                if said.any && !line.is_empty() {
+                if (said.any || said.file.is_some()) && !line.is_empty() {
                     page.complain(at, "a comment for a block, and text follows");
                     said = Said::default();
                 }
@@ -145,7 +169,12 @@ impl Page {
         };
         let strip = |line: &&str| line.strip_prefix(indent).unwrap_or(line).to_owned();
         let inside: Vec<String> = inside[..count].iter().map(strip).collect();
-        if language == "console" {
+        let is_file = said.file.is_some();
+        let is_console = language == "console";
+        if (is_file && is_console) || (said.any && !is_console) {
+            self.complain(start, "a comment for another kind of block");
+        }
+        if is_console {
             let mut block = said.block;
             block.line = start + 1;
             indent.clone_into(&mut block.indent);
@@ -154,16 +183,14 @@ impl Page {
                 Err((index, what)) => self.complain(index, what),
             }
             self.steps.push(Step::Block(block));
-        } else if said.any {
-            self.complain(
-                start,
-                "a comment for a `console` block, and another one follows",
-            );
+        } else if let Some((seat, path)) = said.file {
+            self.steps.push(Step::Write(seat, path, inside.join("\n")));
         }
         self.fences.push(Fence {
             language,
             line: start + 1,
             lines: inside,
+            is_file,
         });
         start + count + 2
     }
@@ -179,30 +206,49 @@ impl Page {
         let text = text.trim().trim_start_matches("<!--");
         let text = text.split("-->").next().unwrap_or_default().trim();
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
-        let rest = rest.trim();
-        let mut words = name.split_whitespace();
-        match words.next().unwrap_or_default() {
-            "run" => rest.clone_into(&mut self.place),
-            "do" => match seat(&words.collect::<Vec<_>>().join(" ")) {
-                Some(seat) => self.steps.push(Step::Do(seat, rest.to_owned())),
+        let comment = Comment {
+            index: start,
+            name,
+            rest: rest.trim(),
+        };
+        self.understand(&comment, said);
+        start + count + 1
+    }
+
+    fn understand(&mut self, comment: &Comment, said: &mut Said) {
+        let (kind, words) = comment.name.split_once(' ').unwrap_or((comment.name, ""));
+        let rest = comment.rest.to_owned();
+        match kind {
+            "run" => self.place = rest,
+            "needs" => self.needs = rest.split(", ").map(str::to_owned).collect(),
+            "do" | "start" | "file" => match seat(words) {
+                Some(seat) if kind == "do" => self.steps.push(Step::Do(seat, rest)),
+                Some(seat) if kind == "start" => self.steps.push(Step::Start(seat, rest)),
+                Some(seat) => said.file = Some((seat, rest)),
                 None => self.complain(
-                    start,
-                    "`do` is followed by `on MACHINE`, `as USER`, both or none",
+                    comment.index,
+                    "its name is followed by `on MACHINE`, `as USER`, both or none",
                 ),
             },
-            "type" => self.steps.push(Step::Type(keys(rest))),
-            "wait" => self.steps.push(Step::Wait(rest.to_owned())),
+            "copy" => self.steps.push(Step::Copy(rest)),
+            "type" => self.steps.push(Step::Type(keys(&rest))),
+            "wait" => self.steps.push(Step::Wait(rest)),
             "ends" => self.steps.push(Step::Ends(rest.parse().unwrap_or(0))),
-            "revoke" => self.steps.push(Step::Revoke(rest.to_owned())),
+            "revoke" => self.steps.push(Step::Revoke(rest)),
             "on" | "as" | "exit" | "answers" | "stays" => {
                 said.any = true;
-                if let Err(what) = about_block(&mut said.block, name, rest) {
-                    self.complain(start, what);
+                if let Err(what) = about_block(&mut said.block, comment.name, &rest) {
+                    self.complain(comment.index, what);
                 }
             }
             _ => {}
         }
-        start + count + 1
+    }
+
+    /// Whether there is anything in it to be run.
+    pub(crate) fn is_run(&self) -> bool {
+        let is_shown = |step: &Step| matches!(step, Step::Block(_) | Step::Write(..));
+        self.steps.iter().any(is_shown)
     }
 
     /// Those that are run.
@@ -351,4 +397,35 @@ fn a_page_is_read() {
         matches!(&page.steps[1], Step::Do(seat, script) if seat.user.as_deref() == Some("root") && script == "touch /x")
     );
     assert_eq!(page.fences.len(), 2);
+}
+
+#[test]
+fn what_stands_in_a_file_is_no_command() {
+    let text = "<!-- needs: fish, tmux -->\n<!-- copy: packaging/x -->\n<!-- file as root: /etc/x -->\n```sh\none\n  two\n```\n<!-- start: fish -->\n";
+    let page = Page::parse("page.md", text);
+    assert!(page.complaints.is_empty(), "{:?}", page.complaints);
+    assert_eq!(page.needs, ["fish", "tmux"]);
+    assert!(page.is_run() && page.fences[0].is_file && page.blocks().next().is_none());
+    let [
+        Step::Copy(copied),
+        Step::Write(seat, path, text),
+        Step::Start(_, line),
+    ] = &page.steps[..]
+    else {
+        panic!("{:?}", page.steps);
+    };
+    assert_eq!(seat.user.as_deref(), Some("root"));
+    assert_eq!(
+        [copied, path, text, line].map(String::as_str),
+        ["packaging/x", "/etc/x", "one\n  two", "fish"]
+    );
+    for wrong in [
+        "<!-- file: x -->\n```console\n$ one\n```\n",
+        "<!-- file: x -->\ntext\n",
+        "<!-- file me: x -->\n",
+        "<!-- exit: 1 -->\n<!-- file: x -->\n```sh\none\n```\n",
+    ] {
+        let page = Page::parse("page.md", wrong);
+        assert!(!page.complaints.is_empty(), "{wrong}");
+    }
 }

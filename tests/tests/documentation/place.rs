@@ -27,10 +27,11 @@ const STAND_INS: &str = "/run/stand-ins";
 const PASSWORD: &str = "dev:dev-FAKE-1234\n";
 
 /// Runs `$2` as a line typed at a shell that has done what was typed before, which `$1` remembers, and says how it ended in
-/// what a terminal takes for its title. `$3` is a shell to take the directory from.
+/// what a terminal takes for its title. `$3` remembers a shell to take the directory from, which is `$4` before it does.
 const SHELL: &str = r#"stty rows 40 cols 110
 shopt -s expand_aliases
 [ -e "$1" ] && . "$1" >/dev/null 2>&1
+[ -n "$4" ] && cd "$4"
 [ -e "$3" ] && eval "$(head -n 1 "$3")"
 __typed=$2 __memory=$1
 eval "$__typed"
@@ -43,8 +44,6 @@ const ENDED: &str = "\u{1b}]0;ended ";
 
 /// The place of one page.
 pub(crate) struct Place {
-    /// Dropped first: they run in what follows.
-    pub(crate) staying: Vec<Terminal>,
     kind: Kind,
     /// Every command is told.
     variables: Vec<(String, String)>,
@@ -113,7 +112,6 @@ impl Place {
             api.url()
         );
         let mut place = Place {
-            staying: Vec::new(),
             kind,
             variables: variables.into(),
             tokens,
@@ -232,6 +230,20 @@ impl Place {
         }
     }
 
+    /// Puts a file of the repository where a reader who stands in a checkout has it, with his home as the checkout.
+    pub(crate) fn copy(&self, path: &str) {
+        let original = crate::run::root().join(path);
+        if let Kind::Home(home) = &self.kind {
+            let copy = home.home().join(path);
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(&original, copy).unwrap();
+        }
+        let user = self.user();
+        for host in self.hosts() {
+            host.install_file(&original, &format!("/home/{user}/{path}"));
+        }
+    }
+
     /// Those that are machines of their own, the first one first.
     fn hosts(&self) -> Vec<&Host> {
         match &self.kind {
@@ -290,7 +302,8 @@ impl Place {
             words.push(format!("XDG_RUNTIME_DIR=/run/user/{}", host.uid_of(user)));
         }
         words.extend(["bash", "-c", SHELL, "bash", &memory(user), line].map(str::to_owned));
-        words.extend(beside.map(memory));
+        let beside = beside.map(|user| [memory(user), format!("/home/{user}")]);
+        words.extend(beside.into_iter().flatten());
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         if user == "root" {
             host.terminal("env", &words)

@@ -30,7 +30,7 @@ pub(crate) fn check(path: &str) {
     }
     let page = Page::read(&root(), path);
     assert!(page.complaints.is_empty(), "{}", page.complaints.join("\n"));
-    if page.blocks().next().is_none() {
+    if !page.is_run() || lacks_program(&page) {
         return;
     }
     let Some(place) = Place::or_skip(&page.place) else {
@@ -39,6 +39,7 @@ pub(crate) fn check(path: &str) {
     let overwrite = std::env::var_os(MODE).is_some_and(|mode| mode == "overwrite");
     let mut run = Run {
         path,
+        staying: Vec::new(),
         place,
         overwrite,
         complaints: Vec::new(),
@@ -46,6 +47,9 @@ pub(crate) fn check(path: &str) {
     };
     for step in &page.steps {
         run.step(step);
+    }
+    for index in 0..run.staying.len() {
+        run.expect_silence(index);
     }
     let Run {
         complaints, edits, ..
@@ -56,8 +60,33 @@ pub(crate) fn check(path: &str) {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
+/// Whether a program that the page needs is missing; the test is noted as skipped then.
+fn lacks_program(page: &Page) -> bool {
+    let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+    let is_missing = |program: &&String| {
+        let mut places = directories
+            .iter()
+            .map(|place| Path::new(place).join(program));
+        !places.any(|path| path.is_file())
+    };
+    let missing = page.needs.iter().find(is_missing);
+    if let Some(program) = missing {
+        testkit::skip(format!("needs {program}"));
+    }
+    missing.is_some()
+}
+
+/// A command that goes on while the page does.
+struct Staying<'a> {
+    terminal: Terminal,
+    /// Where the page shows it, if it prints nothing there: it has to print nothing until something is typed into it.
+    silent: Option<(&'a Block, &'a Shown)>,
+}
+
 struct Run<'a> {
     path: &'a str,
+    /// Dropped first: they run in the place.
+    staying: Vec<Staying<'a>>,
     place: Place,
     overwrite: bool,
     complaints: Vec<String>,
@@ -65,15 +94,31 @@ struct Run<'a> {
     edits: Vec<(Range<usize>, Vec<String>)>,
 }
 
-impl Run<'_> {
-    fn step(&mut self, step: &Step) {
+impl<'a> Run<'a> {
+    fn step(&mut self, step: &'a Step) {
         match step {
             Step::Block(block) => self.block(block),
             Step::Do(seat, script) => self.unseen(seat, script),
-            Step::Type(text) => self.newest().type_text(text),
-            Step::Wait(text) => wait_for_text(self.newest(), text),
+            Step::Start(seat, line) => {
+                let terminal = self.place.start(seat, line);
+                let silent = None;
+                self.staying.push(Staying { terminal, silent });
+            }
+            Step::Write(seat, path, text) => self.write(seat, path, text),
+            Step::Copy(path) => self.place.copy(path),
+            Step::Type(text) => {
+                let index = self.newest();
+                self.expect_silence(index);
+                self.staying[index].terminal.type_text(text);
+            }
+            Step::Wait(text) => {
+                let index = self.newest();
+                wait_for_text(&self.staying[index].terminal, text);
+            }
             Step::Ends(expected) => {
-                let mut terminal = self.place.staying.pop().expect("something that stays");
+                let index = self.newest();
+                self.expect_silence(index);
+                let mut terminal = self.staying.remove(index).terminal;
                 let status = wait_for_end(&mut terminal, "what stayed");
                 assert_eq!(
                     status,
@@ -87,8 +132,26 @@ impl Run<'_> {
         }
     }
 
-    fn newest(&mut self) -> &mut Terminal {
-        self.place.staying.last_mut().expect("something that stays")
+    /// The index of what stays since the shortest time.
+    fn newest(&self) -> usize {
+        let newest = self.staying.len().checked_sub(1);
+        newest.expect("something that stays")
+    }
+
+    /// Complains if what the page shows without output has printed something.
+    fn expect_silence(&mut self, index: usize) {
+        let staying = &mut self.staying[index];
+        if let Some((block, shown)) = staying.silent.take() {
+            let printed = self.place.as_shown(&staying.terminal.shown());
+            self.compare(block, shown, &printed);
+        }
+    }
+
+    fn write(&mut self, seat: &Seat, path: &str, text: &str) {
+        let directory = path.rsplit_once('/').map_or(".", |(above, _)| above);
+        let end = "END OF THE BLOCK";
+        let script = format!("mkdir -p {directory} && cat > {path} <<'{end}'\n{text}\n{end}");
+        self.unseen(seat, &script);
     }
 
     fn unseen(&mut self, seat: &Seat, script: &str) {
@@ -97,7 +160,7 @@ impl Run<'_> {
         assert_eq!(status, 0, "{}: {script}\n{}", self.path, terminal.shown());
     }
 
-    fn block(&mut self, block: &Block) {
+    fn block(&mut self, block: &'a Block) {
         let mut answers = block.answers.iter();
         let last = block.commands.len() - 1;
         for (index, shown) in block.commands.iter().enumerate() {
@@ -164,7 +227,12 @@ impl Run<'_> {
     }
 
     /// Waits until what is to be shown is there, and leaves the command running.
-    fn stays(&mut self, terminal: Terminal, block: &Block, shown: &Shown) {
+    fn stays(&mut self, terminal: Terminal, block: &'a Block, shown: &'a Shown) {
+        if shown.output.is_empty() && !self.overwrite {
+            let silent = Some((block, shown));
+            self.staying.push(Staying { terminal, silent });
+            return;
+        }
         let (mut before, mut since) = (String::new(), Instant::now());
         let deadline = Instant::now() + LIMIT;
         loop {
@@ -180,7 +248,8 @@ impl Run<'_> {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.compare(block, shown, &before);
-        self.place.staying.push(terminal);
+        let silent = None;
+        self.staying.push(Staying { terminal, silent });
     }
 
     fn compare(&mut self, block: &Block, shown: &Shown, printed: &str) {
@@ -208,13 +277,15 @@ impl Run<'_> {
 }
 
 /// From the last to the first, so that lines keep their numbers until they are changed.
-fn apply(path: &str, edits: Vec<(Range<usize>, Vec<String>)>) {
+fn apply(path: &str, mut edits: Vec<(Range<usize>, Vec<String>)>) {
     if edits.is_empty() {
         return;
     }
     let file = root().join(path);
     let text = fs::read_to_string(&file).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    // What should have been silent is looked at late.
+    edits.sort_by_key(|(range, _)| range.start);
     for (range, with) in edits.into_iter().rev() {
         lines.splice(range, with);
     }
