@@ -81,8 +81,12 @@ impl Emulator {
     }
 
     pub(crate) fn resize(&mut self, size: Size) {
+        let before = self.size;
         self.size = size;
-        self.guarded(|terminal| terminal.resize(size.columns().into(), size.rows().into()));
+        self.guarded(|terminal| {
+            terminal.resize(size.columns().into(), size.rows().into());
+            set_tab_at_old_edge(terminal, before, size);
+        });
     }
 
     /// Writes what makes an empty terminal of the same size show this.
@@ -182,6 +186,17 @@ impl Emulator {
     fn blank(&mut self) {
         // Fails only for a size with a 0 in it.
         self.terminal = Terminal::new(self.size.columns().into(), self.size.rows().into()).ok();
+    }
+}
+
+/// A terminal that grows has a tab stop in every eighth of its new columns; `avt` 0.19 leaves the first of them out where it
+/// has that number.
+fn set_tab_at_old_edge(terminal: &mut Terminal, before: Size, size: Size) {
+    let (edge, columns) = (before.columns(), size.columns());
+    let cursor = terminal.cursor().col;
+    // Behind the last column it waits to wrap, which moving it would end.
+    if edge % 8 == 0 && edge < columns && cursor < columns.into() {
+        terminal.feed(&*format!("\x1b[{}G\x1bH\x1b[{}G", edge + 1, cursor + 1));
     }
 }
 
