@@ -191,11 +191,8 @@ impl Tree {
             Duration::ZERO
         };
         let events = PollFd::from_borrowed_fd(self.inotify.descriptor(), PollFlags::IN);
-        let mut descriptors = [woken(&self.teller), events];
-        // What is to be told soon is read then, with all that has come by then: not one at a time.
-        let wanted = if self.due.is_some() { 1 } else { 2 };
         // Whatever it says, reading tells what is there.
-        wait(&mut descriptors[..wanted], timeout).ok();
+        wait(&mut [woken(&self.teller), events], timeout).ok();
         self.teller.signal.take_up();
         !self.teller.signal.has_stopped()
     }
