@@ -24,7 +24,7 @@ pub mod refusal;
 
 pub use brought::BroughtAccount;
 pub use command_log::{CommandOutcome, LogEntry, LoggedCommand};
-pub use live_session::laptop::program;
+pub use live_session::laptop::find_program;
 pub use places::Places;
 pub use record::{IdError, session_id};
 pub use session_name::{NameError, SessionName};

@@ -30,7 +30,7 @@ use account::SessionAccount;
 use bounded::bounded;
 pub use commands::{
     Approval, Approved, CommandLine, CommandLog, CommandOptions, LONGEST_WORDS, Outcome, Record,
-    program,
+    find_program,
 };
 use commands::{Commands, Published};
 pub use programs::{Gone, Programs, Typing, Viewing, Watching};

@@ -142,7 +142,7 @@ fn rows(
 
 fn program(name: &Name, published: &[&Path], context: &Context) -> Option<PathBuf> {
     let path = context.environment.get(Variable::Path)?;
-    live_process::program(name, path, published)
+    live_process::find_program(name, path, published)
 }
 
 fn text(rows: &[Row], width: Option<usize>) -> String {

@@ -42,7 +42,7 @@ pub use options::{
 };
 use pool::Pool;
 pub(super) use published::Published;
-pub use search::program;
+pub use search::find_program;
 use starting::Starting;
 use telling::Telling;
 use waiting::Waiting;

@@ -14,7 +14,7 @@ use super::published::{Directories, Published};
 /// The program that runs on the laptop as `name`, where these directories are published. `path` is what `PATH` is for its
 /// commands. Blocks.
 #[must_use]
-pub fn program(name: &Name, path: &OsStr, published: &[&Path]) -> Option<PathBuf> {
+pub fn find_program(name: &Name, path: &OsStr, published: &[&Path]) -> Option<PathBuf> {
     let published = published.iter().map(|directory| Published {
         root: Root(0),
         directory: directory.to_path_buf(),
