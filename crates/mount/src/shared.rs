@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use live::RelativePath;
 use live::files::{Attributes, Change, ErrorNumber, Handle, Outcome, Request, Root, Target};
 
 use crate::attributes::Owners;
@@ -336,12 +337,18 @@ impl Shared {
             }
             Change::Anything { root, path } if *root == self.root => {
                 table.ahead.forget(path, true);
-                changes::anything(&mut table.nodes, path)
+                let meaning = changes::anything(&mut table.nodes, path);
+                events = meaning.events;
+                meaning.invalidations
             }
             Change::Watched { root, all } if *root == self.root && *all != table.is_watched => {
                 table.is_watched = *all;
                 table.ahead.clear();
-                changes::anything(&mut table.nodes, &live::RelativePath::root())
+                let meaning = changes::anything(&mut table.nodes, &RelativePath::root());
+                if !*all {
+                    events = meaning.events;
+                }
+                meaning.invalidations
             }
             Change::At { .. } | Change::Anything { .. } | Change::Watched { .. } => return events,
         };

@@ -15,6 +15,8 @@
 //! What is told is to be understood so: where there is nothing now, there is nothing below either; where there is another
 //! directory now, by its identity, nothing that was known below holds, and what is there is told.
 //!
+//! Where the kernel has dropped events, anything may have changed; that is told first, then by name what has, see `lost`.
+//!
 //! What the kernel does not tell, and is therefore told late or not at all:
 //! - What is written through a mapping (`mmap(2)`): when its file is closed and unmapped.
 //!   Where times do not tell two changes apart (see `ticks`), the second of two that are written so may not be told at all.
@@ -32,6 +34,7 @@ mod drain;
 mod follow;
 mod inotify;
 mod local;
+mod lost;
 mod signal;
 mod ticks;
 mod visit;

@@ -64,41 +64,48 @@ pub(crate) fn at(
 }
 
 /// Anything may have changed at `path` and below.
-pub(crate) fn anything(nodes: &mut Nodes, path: &RelativePath) -> Vec<Invalidation> {
-    let mut invalidations = Vec::new();
+pub(crate) fn anything(nodes: &mut Nodes, path: &RelativePath) -> Meaning {
+    let mut meaning = Meaning::default();
     if let Some((parent, name)) = path.split() {
         let Some(parent) = nodes.find(&parent) else {
-            return invalidations;
+            return meaning;
         };
-        invalidations = names(parent, name);
+        meaning.invalidations = names(parent, name);
         let Some(_) = nodes.child(parent, name) else {
             nodes.doubt(parent);
-            return invalidations;
+            return meaning;
         };
     }
     let Some(top) = nodes.find(path) else {
-        return invalidations;
+        return meaning;
     };
-    for id in nodes.below(top) {
-        invalidations.extend(
-            nodes
-                .names_in(id)
-                .into_iter()
-                .map(|name| Invalidation::Name(id, name)),
-        );
-        invalidations.push(Invalidation::Node(id));
-        nodes.doubt(id);
+    let below = nodes.below(top);
+    for &id in &below {
+        let names = nodes.names_in(id);
+        let doubts = names.iter().filter_map(|name| doubted(nodes, id, name));
+        meaning.events.extend(doubts);
+        let names = names.into_iter().map(|name| Invalidation::Name(id, name));
+        meaning.invalidations.extend(names);
+        meaning.invalidations.push(Invalidation::Node(id));
     }
-    invalidations
+    below.into_iter().for_each(|id| nodes.doubt(id));
+    meaning
+}
+
+/// That a file that was known there may be gone.
+fn doubted(nodes: &Nodes, parent: NodeId, name: &OsStr) -> Option<Event> {
+    let id = nodes.child(parent, name)?;
+    let attributes = *nodes.known(id)?;
+    Some(Event {
+        name: (parent, name.to_owned()),
+        what: What::Doubted(Known { id, attributes }),
+    })
 }
 
 fn at_root(nodes: &mut Nodes, attributes: Option<&Attributes>) -> Meaning {
     match attributes {
         Some(attributes) => changed(nodes, ROOT, attributes, None),
-        None => Meaning {
-            invalidations: anything(nodes, &RelativePath::root()),
-            events: Vec::new(),
-        },
+        None => anything(nodes, &RelativePath::root()),
     }
 }
 

@@ -12,7 +12,7 @@ mod tests;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
 
-use live::files::{Attributes, Identity};
+use live::files::{Attributes, Identity, Kind};
 
 use crate::nodes::{Epoch, NodeId, Nodes};
 
@@ -45,6 +45,8 @@ pub(crate) enum What {
     },
     /// The name is gone, and with it this file.
     Removed(Option<Known>),
+    /// What was this file may be anything now, or gone: what it is has to be asked.
+    Doubted(Known),
     /// The name was removed from here, and the laptop knows it: nobody is to be told of that.
     ToldGone,
     /// The file has this name instead of `from`.
@@ -127,11 +129,40 @@ fn move_one(events: &mut [Option<Event>], from: usize, to: usize, made: &Attribu
 pub(crate) struct Queue {
     events: VecDeque<Event>,
     changed: HashSet<(Name, bool)>,
+    doubted: HashMap<Name, Known>,
+}
+
+impl Known {
+    /// What those who watch are told, of what is there now: the node, and what that is like.
+    pub(crate) fn became(&self, now: Option<(NodeId, Attributes)>) -> Option<What> {
+        let Some((id, now)) = now else {
+            return Some(What::Removed(Some(*self)));
+        };
+        let contents = |of: &Attributes| (of.identity, of.size, of.modified);
+        let rights = |of: &Attributes| (of.permissions, of.user, of.group);
+        let was = &self.attributes;
+        if now.kind == Kind::File && contents(&now) != contents(was) {
+            return Some(What::Contents(id));
+        }
+        (rights(&now) != rights(was)).then_some(What::Attributes(id))
+    }
 }
 
 impl Queue {
     /// Dropped if there are too many.
     pub(crate) fn push(&mut self, event: Event) {
+        if let What::Doubted(known) = event.what {
+            if self.doubted.len() < MOST {
+                self.doubted.entry(event.name).or_insert(known);
+            }
+            return;
+        }
+        for event in self.settled(event) {
+            self.put(event);
+        }
+    }
+
+    fn put(&mut self, event: Event) {
         if self.events.len() >= MOST {
             return;
         }
@@ -141,11 +172,34 @@ impl Queue {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
+        let Some(event) = self.events.pop_front() else {
+            let name = self.doubted.keys().next()?.clone();
+            let what = What::Doubted(self.doubted.remove(&name)?);
+            return Some(Event { name, what });
+        };
         if let Some(key) = event.changes() {
             self.changed.remove(&key);
         }
         Some(event)
+    }
+
+    /// What is told of a name that is in doubt, now that the laptop has told of it.
+    fn settled(&mut self, event: Event) -> Vec<Event> {
+        if let What::Moved { from, .. } = &event.what {
+            self.doubted.remove(from);
+        }
+        let Some(was) = self.doubted.remove(&event.name) else {
+            return vec![event];
+        };
+        let name = event.name.clone();
+        let known = move |what| Event { name, what };
+        let is_it = |now: &Attributes| now.identity == was.attributes.identity;
+        match &event.what {
+            What::Made { attributes, .. } if is_it(attributes) => vec![known(What::Doubted(was))],
+            What::Made { .. } => vec![known(What::Removed(Some(was))), event],
+            What::Removed(None) => vec![known(What::Removed(Some(was)))],
+            _ => vec![event],
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -161,7 +215,7 @@ impl Event {
             !nodes.own.has_removed(parent, name, identity) && nodes.child(parent, name).is_none()
         };
         match &self.what {
-            What::Contents(_) | What::Attributes(_) | What::ToldGone => true,
+            What::Contents(_) | What::Attributes(_) | What::Doubted(_) | What::ToldGone => true,
             What::Made { attributes, .. } => !nodes.own.has_made(parent, name, attributes.identity),
             What::Removed(known) => {
                 is_gone((parent, name), known.map(|known| known.attributes.identity))
@@ -179,7 +233,11 @@ impl Event {
         match self.what {
             What::Contents(_) => Some((self.name.clone(), true)),
             What::Attributes(_) => Some((self.name.clone(), false)),
-            What::Made { .. } | What::Removed(_) | What::ToldGone | What::Moved { .. } => None,
+            What::Made { .. }
+            | What::Removed(_)
+            | What::Doubted(_)
+            | What::ToldGone
+            | What::Moved { .. } => None,
         }
     }
 }

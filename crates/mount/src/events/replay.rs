@@ -154,8 +154,18 @@ impl Doer<'_> {
             return Ok(());
         }
         let directory = self.directory(event.name.0)?;
-        if matches!(event.what, What::Removed(_)) {
-            self.check_gone(directory.as_fd(), &event.name)?;
+        match event.what {
+            What::Removed(_) if self.may_be_made(&event.name) => {
+                if self.found(directory.as_fd(), &event.name)?.is_some() {
+                    return Err(Errno::EXIST);
+                }
+            }
+            What::Doubted(known) => {
+                let found = self.found(directory.as_fd(), &event.name)?;
+                let what = known.became(found);
+                return what.map_or(Ok(()), |what| self.replay(Event { what, ..event }));
+            }
+            _ => {}
         }
         let from = match &event.what {
             What::Moved { from, .. } => Some((self.directory(from.0)?, from.1.clone())),
@@ -171,17 +181,27 @@ impl Doer<'_> {
         }
     }
 
-    /// That a name is gone may have been told of the time before it was made from here.
-    fn check_gone(&self, directory: BorrowedFd<'_>, (parent, name): &Name) -> Result<(), Errno> {
-        if !self.shared.table().nodes.own.may_be_made(*parent, name) {
-            return Ok(());
-        }
+    /// What the laptop has there when it is asked now.
+    fn found(
+        &self,
+        directory: BorrowedFd<'_>,
+        (parent, name): &Name,
+    ) -> Result<Option<(NodeId, Attributes)>, Errno> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
-        match rustix::fs::statx(directory, name, flags, StatxFlags::TYPE) {
-            Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => Err(Errno::EXIST),
-        }
+        match rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS) {
+            Err(Errno::NOENT) => return Ok(None),
+            told => told?,
+        };
+        // With what the kernel is not told.
+        let nodes = &self.shared.table().nodes;
+        let id = nodes.child(*parent, name).ok_or(Errno::STALE)?;
+        let attributes = *nodes.known(id).ok_or(Errno::STALE)?;
+        Ok(Some((id, attributes)))
+    }
+
+    /// That a name is gone may have been told of the time before it was made from here.
+    fn may_be_made(&self, (parent, name): &Name) -> bool {
+        self.shared.table().nodes.own.may_be_made(*parent, name)
     }
 
     /// What was made has contents, too.
@@ -224,7 +244,7 @@ impl Doer<'_> {
                 };
                 rustix::fs::unlinkat(directory, name, flags)
             }
-            What::ToldGone => Ok(()),
+            What::Doubted(_) | What::ToldGone => Ok(()),
             What::Moved { .. } => {
                 let (from, from_name) = from.ok_or(Errno::INVAL)?;
                 rustix::fs::renameat(from, from_name, directory, name)

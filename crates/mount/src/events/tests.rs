@@ -100,3 +100,96 @@ fn no_more_wait_than_there_is_room_for() {
     }
     assert_eq!(std::iter::from_fn(|| queue.pop()).count(), MOST);
 }
+
+fn doubted(at: &str, known: Known) -> Event {
+    let what = What::Doubted(known);
+    Event {
+        name: name(at),
+        what,
+    }
+}
+
+#[test]
+fn what_is_in_doubt_is_looked_for_when_all_else_is_told() {
+    let mut queue = Queue::default();
+    let (file, other) = (known(9, Kind::File), known(10, Kind::File));
+    queue.push(doubted("a", file));
+    queue.push(made("b", attributes(11, Kind::File, 0)));
+    // In doubt once more before it is known what became of it: what was known first counts.
+    queue.push(doubted("a", other));
+    assert_eq!(queue.pop(), Some(made("b", attributes(11, Kind::File, 0))));
+    assert_eq!(queue.pop(), Some(doubted("a", file)));
+    assert_eq!(queue.pop(), None);
+}
+
+#[test]
+fn what_is_told_of_a_name_in_doubt_ends_the_doubt() {
+    let (file, other) = (known(9, Kind::File), known(10, Kind::File));
+    let contents = Event {
+        name: name("a"),
+        what: What::Contents(file.id),
+    };
+    let gone_unseen = Event {
+        name: name("a"),
+        what: What::Removed(None),
+    };
+    for (told, expected) in [
+        // The same file: what has become of it has to be asked.
+        (made("a", file.attributes), vec![doubted("a", file)]),
+        (
+            made("a", other.attributes),
+            vec![removed("a", file), made("a", other.attributes)],
+        ),
+        (gone_unseen, vec![removed("a", file)]),
+        (removed("a", file), vec![removed("a", file)]),
+        (contents.clone(), vec![contents]),
+        (
+            moved("a", "b", file, None),
+            vec![moved("a", "b", file, None)],
+        ),
+    ] {
+        let mut queue = Queue::default();
+        queue.push(doubted("a", file));
+        queue.push(told);
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(popped, expected);
+    }
+}
+
+#[test]
+fn no_more_are_in_doubt_than_there_is_room_for() {
+    let mut queue = Queue::default();
+    for number in 0..MOST + 5 {
+        queue.push(doubted(&number.to_string(), known(9, Kind::File)));
+    }
+    assert_eq!(std::iter::from_fn(|| queue.pop()).count(), MOST);
+}
+
+#[test]
+fn what_became_of_a_file_is_told_by_what_it_is_like() {
+    let was = known(9, Kind::File);
+    let id = NodeId(12);
+    let became = |attributes: Attributes| was.became(Some((id, attributes)));
+    assert_eq!(was.became(None), Some(What::Removed(Some(was))));
+    assert_eq!(became(was.attributes), None);
+    let longer = Attributes {
+        size: was.attributes.size + 1,
+        ..was.attributes
+    };
+    assert_eq!(became(longer), Some(What::Contents(id)));
+    let program = Attributes {
+        permissions: 0o711,
+        ..was.attributes
+    };
+    assert_eq!(became(program), Some(What::Attributes(id)));
+    // Another file in its place.
+    let other = attributes(10, Kind::File, 0);
+    assert_eq!(became(other), Some(What::Contents(id)));
+    // Names in a directory are told of by themselves.
+    let was = known(9, Kind::Directory);
+    let larger = Attributes {
+        size: was.attributes.size + 1,
+        ..was.attributes
+    };
+    assert_eq!(was.became(Some((id, larger))), None);
+}

@@ -66,7 +66,7 @@ pub(super) fn look_up(
         Some((asked, Some(attributes))) => {
             return give_entry(shared, name, asked, Ok(attributes), reply);
         }
-        Some((asked, None)) => return give_none(shared, &name, asked, reply),
+        Some((asked, None)) => return give_none(shared, waiter, &name, asked, reply),
         None => {}
     }
     let asked_name = name.clone();
@@ -82,16 +82,18 @@ pub(super) fn look_up(
             shared.table().ahead.name_answered(since.elapsed());
         }
         match outcome {
-            Err(errors::NOT_FOUND) => give_none(shared, &name, asked, reply),
+            Err(errors::NOT_FOUND) => give_none(shared, waiter, &name, asked, reply),
             outcome => give_entry(shared, name, asked, attributes(outcome), reply),
         }
     });
 }
 
-/// The kernel may keep it that there is none, if changes are told.
-fn give_none(shared: &Shared, name: &Name, asked: Epoch, reply: ReplyEntry) {
+/// The kernel may keep it that there is none, if changes are told; not where it is still to be told that it is gone.
+fn give_none(shared: &Shared, waiter: Waiter, name: &Name, asked: Epoch, reply: ReplyEntry) {
+    let is_replayed = shared.replay.doing(waiter).is_some();
     let mut table = shared.table();
-    let may_keep = table.nodes.missed(name.parent, &name.name, asked) && table.is_watched;
+    let is_certain = table.nodes.missed(name.parent, &name.name, asked);
+    let may_keep = is_certain && table.is_watched && !is_replayed;
     let lifetime = table.lifetime(true);
     drop(table);
     if may_keep {

@@ -53,7 +53,9 @@ pub(super) fn look_up(
             ..
         } => give_gone(shared, Some(replaced), false, reply),
         What::Made { .. } | What::Moved { .. } => reply.error(to_kernel(errors::NOT_FOUND)),
-        What::Contents(_) | What::Attributes(_) | What::ToldGone => return Some(reply),
+        What::Contents(_) | What::Attributes(_) | What::Doubted(_) | What::ToldGone => {
+            return Some(reply);
+        }
     }
     None
 }

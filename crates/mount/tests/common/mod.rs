@@ -14,7 +14,7 @@ pub(crate) mod system;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Duration;
 
 use live::RelativePath;
@@ -54,6 +54,8 @@ impl Default for Wish {
 pub(crate) struct World {
     pub(crate) files: Arc<LocalFiles>,
     pub(crate) mounted: Option<Arc<Mounted>>,
+    /// Held, the watcher tells nothing more.
+    pub(crate) gate: Arc<Mutex<()>>,
     directory: tempfile::TempDir,
     watcher: Option<Watcher>,
 }
@@ -88,6 +90,7 @@ impl World {
         let world = World {
             files,
             mounted: Some(Arc::new(mounted)),
+            gate: Arc::default(),
             directory,
             watcher: None,
         };
@@ -152,7 +155,9 @@ impl World {
         let mounted = Arc::downgrade(self.mounted.as_ref().unwrap());
         let is_watched = Arc::new(OnceLock::new());
         let seen = Arc::clone(&is_watched);
+        let gate = Arc::clone(&self.gate);
         let watcher = Watcher::new(move |changes: Vec<Change>| {
+            drop(gate.lock().unwrap());
             if let Some(mounted) = mounted.upgrade() {
                 mounted.changed(&changes);
             }

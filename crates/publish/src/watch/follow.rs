@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use live::RelativePath;
 use live::files::{Change, Root};
@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::batch::Batch;
 use super::directories::Directories;
 use super::inotify::{Allowance, Event, Inotify};
+use super::lost::Lost;
 use super::ticks::Ticks;
 use super::visit::{Contents, Lacking, Visit};
 use super::{LARGEST_BATCH, Teller};
@@ -115,6 +116,8 @@ pub(super) struct Tree {
     pub(super) is_setting_up: bool,
     /// What was last told of it.
     pub(super) watched: Option<bool>,
+    /// What has changed while events were lost.
+    pub(super) lost: Lost,
     batch: Batch,
     ticks: Ticks,
     /// When what is waiting must be told.
@@ -143,6 +146,7 @@ impl Tree {
             unsettled: Vec::new(),
             is_setting_up: true,
             watched: None,
+            lost: Lost::new(),
             batch: Batch::default(),
             ticks: Ticks::default(),
             due: None,
@@ -199,9 +203,13 @@ impl Tree {
 
     /// How many there were, of about as many as are told at once.
     pub(super) fn take_up_events(&mut self) -> usize {
+        let began = SystemTime::now();
         match self.inotify.read(LARGEST_BATCH) {
             Ok(events) => {
                 events.iter().for_each(|event| self.take_up(event));
+                if events.len() < LARGEST_BATCH {
+                    self.lost.all_read(began);
+                }
                 events.len()
             }
             // What cannot be read is found by looking at everything again.
@@ -270,6 +278,7 @@ impl Tree {
 
     /// Events were lost: until everything has been visited, nothing may be kept.
     fn lose(&mut self) {
+        self.lost.lose();
         self.tell_watched(false);
         self.set_up();
     }
@@ -279,7 +288,8 @@ impl Tree {
         self.retry = None;
         self.lacking = Lacking::default();
         self.unvisited.clear();
-        self.unvisited.push_back(Visit::to_root());
+        let contents = self.lost.contents();
+        self.unvisited.push_back(Visit::to_root(contents));
     }
 
     /// Once everything has been visited.
@@ -305,6 +315,10 @@ impl Tree {
             self.tell_anything(unsettled);
         }
         self.tell_watched(!self.lacking.any());
+        self.lost
+            .take()
+            .into_iter()
+            .for_each(|path| self.mark(path));
         if self.lacking.may_pass() && self.retry.is_none() {
             self.retry = Some(Instant::now() + self.pause);
             self.pause = (self.pause * 2).min(LAST_RETRY);
@@ -324,26 +338,29 @@ impl Tree {
     /// To be looked at and told.
     pub(super) fn mark(&mut self, path: RelativePath) {
         // What changes now is told as a change of anything.
-        if !self.is_setting_up {
-            self.batch.mark(path);
-            self.after_marking();
+        if self.is_setting_up {
+            return self.lost.note(path);
         }
+        self.batch.mark(path);
+        self.after_marking();
     }
 
     /// The same of a file whose contents were written.
     fn mark_written(&mut self, path: RelativePath) {
-        if !self.is_setting_up {
-            self.batch.mark_written(path);
-            self.after_marking();
+        if self.is_setting_up {
+            return self.lost.note(path);
         }
+        self.batch.mark_written(path);
+        self.after_marking();
     }
 
     /// A directory is not there any more, at least not as the one that it was.
     pub(super) fn mark_gone(&mut self, path: RelativePath) {
-        if !self.is_setting_up {
-            self.batch.mark_gone(path);
-            self.after_marking();
+        if self.is_setting_up {
+            return self.lost.note(path);
         }
+        self.batch.mark_gone(path);
+        self.after_marking();
     }
 
     fn after_marking(&mut self) {

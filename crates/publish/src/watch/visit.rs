@@ -27,6 +27,8 @@ pub(super) enum Contents {
     IfNew,
     /// They are told, and those below them.
     Told,
+    /// Those are told that have changed while events were lost.
+    IfChanged,
     /// They are only visited.
     Untold,
 }
@@ -46,10 +48,10 @@ impl Visit {
         }
     }
 
-    pub(super) fn to_root() -> Self {
+    pub(super) fn to_root(contents: Contents) -> Self {
         Self {
             place: None,
-            contents: Contents::Untold,
+            contents,
         }
     }
 }
@@ -107,7 +109,7 @@ impl Tree {
         let is_new = !self.directories.contains(watch);
         let Some((parent, name)) = &visit.place else {
             self.directories.set_root(watch);
-            self.read(watch, &found, Contents::Untold);
+            self.read(watch, &found, visit.contents);
             return;
         };
         if self.directories.child(*parent, name) == Some(watch) {
@@ -122,6 +124,9 @@ impl Tree {
         self.place(watch, *parent, name, &found.path);
         let contents = match visit.contents {
             Contents::Untold => Contents::Untold,
+            // It may have been moved here, so that the times of what is in it tell nothing.
+            Contents::IfChanged if is_new => Contents::Told,
+            Contents::IfChanged => Contents::IfChanged,
             Contents::IfNew | Contents::Told => self.told_contents(&found),
         };
         let has_names = self.read(watch, &found, contents);
@@ -233,7 +238,7 @@ impl Tree {
     fn read_in_place(&mut self, watch: Watch, found: &Found, contents: Contents) {
         let contents = match contents {
             Contents::Told => self.told_contents(found),
-            Contents::IfNew | Contents::Untold => contents,
+            Contents::IfNew | Contents::IfChanged | Contents::Untold => contents,
         };
         self.read(watch, found, contents);
     }
@@ -265,12 +270,7 @@ impl Tree {
                 continue;
             }
             has_names = true;
-            if contents == Contents::Told
-                && let Ok(path) = found.path.join(name)
-            {
-                self.visit_marks += 1;
-                self.mark(path);
-            }
+            self.take_name(found, name, contents);
             if is_directory(&found.descriptor, name, entry.file_type()) {
                 missing.remove(name);
                 self.unvisited.push_back(Visit::to(watch, name, contents));
@@ -280,6 +280,21 @@ impl Tree {
             self.clear(&Visit::to(watch, &name, contents));
         }
         has_names
+    }
+}
+
+impl Tree {
+    /// What becomes of a name in a directory that is visited.
+    fn take_name(&mut self, found: &Found, name: &OsStr, contents: Contents) {
+        let is_told = match contents {
+            Contents::Told => true,
+            Contents::IfChanged => self.may_have_changed(&found.descriptor, name),
+            Contents::IfNew | Contents::Untold => false,
+        };
+        if is_told && let Ok(path) = found.path.join(name) {
+            self.visit_marks += 1;
+            self.mark(path);
+        }
     }
 }
 

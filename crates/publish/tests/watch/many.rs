@@ -76,6 +76,55 @@ fn what_was_lost_may_be_anything_and_new_directories_are_found() {
 }
 
 #[test]
+fn what_has_changed_while_events_were_lost_is_told_by_name() {
+    let scene = Scene::with(usize::MAX, |directory| {
+        fs::create_dir_all(directory.join("old/below")).unwrap();
+        fs::create_dir(directory.join("many")).unwrap();
+        for name in ["old/changed", "old/below/linked"] {
+            fs::write(directory.join(name), b"before").unwrap();
+        }
+        fs::create_dir_all(directory.with_file_name("outside/moved")).unwrap();
+        fs::write(directory.with_file_name("outside/moved/old"), b"before").unwrap();
+    });
+    let gate = scene.gate.lock().unwrap();
+    for number in 0..50_000 {
+        fs::write(scene.path(&format!("many/{}", number % 50)), b"x").unwrap();
+        fs::write(scene.path("many/other"), b"x").unwrap();
+    }
+    fs::write(scene.path("old/changed"), b"after").unwrap();
+    fs::hard_link(scene.path("old/below/linked"), scene.path("old/below/new")).unwrap();
+    fs::create_dir(scene.path("old/made")).unwrap();
+    fs::write(scene.path("old/made/file"), b"x").unwrap();
+    fs::rename(scene.outside.join("moved"), scene.path("moved")).unwrap();
+    drop(gate);
+    scene.wait_for_mirror();
+    assert!(scene.told().anything() > 0, "nothing was lost");
+    for name in [
+        "old/changed",
+        "old/below/linked",
+        "old/below/new",
+        "old/made",
+        "old/made/file",
+        "moved",
+        "moved/old",
+        "many/49",
+    ] {
+        wait_until(name, LIMIT, || {
+            matches!(scene.told().last(name), Some(Change::At { .. }))
+        });
+    }
+    // Everything that is told by name is told after that.
+    let told = scene.told();
+    let anything =
+        |change: &Change| matches!(change, Change::Anything { path, .. } if path.is_root());
+    let last = told.changes.iter().rposition(anything).unwrap();
+    let by_name = told.changes[last..]
+        .iter()
+        .filter(|change| matches!(change, Change::At { .. }));
+    assert!(by_name.count() >= 8);
+}
+
+#[test]
 fn a_large_directory_that_moves_is_told_as_anything() {
     let scene = Scene::with(usize::MAX, |directory| {
         for number in 0..20 {
