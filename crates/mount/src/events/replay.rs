@@ -156,9 +156,7 @@ impl Doer<'_> {
         let directory = self.directory(event.name.0)?;
         match event.what {
             What::Removed(_) if self.may_be_made(&event.name) => {
-                if self.found(directory.as_fd(), &event.name)?.is_some() {
-                    return Err(Errno::EXIST);
-                }
+                self.check_gone(directory.as_fd(), &event.name)?;
             }
             What::Doubted(known) => {
                 let found = self.found(directory.as_fd(), &event.name)?;
@@ -178,6 +176,13 @@ impl Doer<'_> {
         match &event.what {
             What::Made { attributes, .. } if done.is_ok() => self.fill(event.name, attributes),
             _ => done,
+        }
+    }
+
+    fn check_gone(&self, directory: BorrowedFd<'_>, name: &Name) -> Result<(), Errno> {
+        match self.found(directory, name)? {
+            None => Ok(()),
+            Some(_) => Err(Errno::EXIST),
         }
     }
 
