@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
-use super::{Event, Name, Queue, What};
+use super::{Event, Known, Name, Queue, What};
 use crate::nodes::NodeId;
 use crate::pending::Waiter;
 use crate::shared::Shared;
@@ -29,6 +29,9 @@ const CONFINED: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_XDEV)
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);
+
+/// How often it is looked for what is in doubt while more is told all the time.
+const LOOKS: usize = 8;
 
 /// What is to be replayed, and what is at the moment.
 #[derive(Debug, Default)]
@@ -158,11 +161,7 @@ impl Doer<'_> {
             What::Removed(_) if self.may_be_made(&event.name) => {
                 self.check_gone(directory.as_fd(), &event.name)?;
             }
-            What::Doubted(known) => {
-                let found = self.found(directory.as_fd(), &event.name)?;
-                let what = known.became(found);
-                return what.map_or(Ok(()), |what| self.replay(Event { what, ..event }));
-            }
+            What::Doubted(known) => return self.look_again(directory.as_fd(), event, &known),
             _ => {}
         }
         let from = match &event.what {
@@ -186,7 +185,23 @@ impl Doer<'_> {
         }
     }
 
-    /// What the laptop has there when it is asked now.
+    /// Tells what has become of what was known there.
+    fn look_again(
+        &self,
+        directory: BorrowedFd<'_>,
+        event: Event,
+        known: &Known,
+    ) -> Result<(), Errno> {
+        let found = iter::repeat_with(|| self.found(directory, &event.name));
+        let is_settled = |found: &Result<_, _>| !matches!(found, Err(Errno::STALE));
+        let found = found.take(LOOKS).find(is_settled);
+        match known.became(found.unwrap_or(Err(Errno::STALE))?) {
+            None => Ok(()),
+            Some(what) => self.replay(Event { what, ..event }),
+        }
+    }
+
+    /// What the laptop has there when it is asked now; `STALE` if something was told meanwhile.
     fn found(
         &self,
         directory: BorrowedFd<'_>,
@@ -194,14 +209,24 @@ impl Doer<'_> {
     ) -> Result<Option<(NodeId, Attributes)>, Errno> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
         match rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS) {
-            Err(Errno::NOENT) => return Ok(None),
-            told => told?,
-        };
-        // With what the kernel is not told.
+            told @ (Ok(_) | Err(Errno::NOENT)) => self.known(*parent, name, told.is_ok()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is known by now of a name that was, or was not, there.
+    fn known(
+        &self,
+        parent: NodeId,
+        name: &OsStr,
+        is_there: bool,
+    ) -> Result<Option<(NodeId, Attributes)>, Errno> {
         let nodes = &self.shared.table().nodes;
-        let id = nodes.child(*parent, name).ok_or(Errno::STALE)?;
-        let attributes = *nodes.known(id).ok_or(Errno::STALE)?;
-        Ok(Some((id, attributes)))
+        match (nodes.child(parent, name), is_there) {
+            (None, false) => Ok(None),
+            (Some(id), true) => Ok(Some((id, *nodes.known(id).ok_or(Errno::STALE)?))),
+            (None, true) | (Some(_), false) => Err(Errno::STALE),
+        }
     }
 
     /// That a name is gone may have been told of the time before it was made from here.
