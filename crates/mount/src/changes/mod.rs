@@ -55,6 +55,9 @@ pub(crate) fn at(
     };
     match (nodes.child(parent, name), attributes) {
         (None, None) if nodes.is_absent(parent, name) => told_gone(nodes, parent, name),
+        (Some(child), None) if nodes.own.may_be_made(parent, name) => {
+            perhaps_vanished(nodes, parent, name, child)
+        }
         (child, None) => vanished(nodes, parent, name, child),
         (Some(child), Some(attributes)) if nodes.by_identity(attributes) == Some(child) => {
             changed(nodes, child, attributes, Some((parent, name.to_owned())))
@@ -131,6 +134,19 @@ fn changed(
     }
 }
 
+/// That it is not there may be told of the time before it was made from here: who asks finds out.
+fn perhaps_vanished(nodes: &mut Nodes, parent: NodeId, name: &OsStr, child: NodeId) -> Meaning {
+    let event = removal(nodes, parent, name, Some(child));
+    nodes.doubt_name(parent, name);
+    nodes.doubt(child);
+    let mut invalidations = names(parent, name);
+    invalidations.push(Invalidation::Node(child));
+    Meaning {
+        invalidations,
+        events: event.into_iter().collect(),
+    }
+}
+
 fn vanished(nodes: &mut Nodes, parent: NodeId, name: &OsStr, child: Option<NodeId>) -> Meaning {
     let events = removal(nodes, parent, name, child);
     nodes.removed(parent, name);
@@ -151,7 +167,9 @@ fn told_gone(nodes: &Nodes, parent: NodeId, name: &OsStr) -> Meaning {
     let is_own = nodes.own.has_removed(parent, name, None);
     let event = is_own.then(|| Event {
         name: (parent, name.to_owned()),
-        what: What::ToldGone,
+        what: What::ToldGone {
+            removals: nodes.own.removals(),
+        },
     });
     Meaning {
         invalidations: Vec::new(),

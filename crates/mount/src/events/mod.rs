@@ -10,7 +10,7 @@ pub(crate) mod replay;
 mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use live::files::{Attributes, Identity, Kind};
 
@@ -48,7 +48,8 @@ pub(crate) enum What {
     /// What was this file may be anything now, or gone: what it is has to be asked.
     Doubted(Known),
     /// The name was removed from here, and the laptop knows it: nobody is to be told of that.
-    ToldGone,
+    /// `removals`: see [`own::Own::told_gone`].
+    ToldGone { removals: u64 },
     /// The file has this name instead of `from`.
     Moved {
         from: Name,
@@ -210,21 +211,30 @@ impl Queue {
 impl Event {
     /// Whether it was not done from here, and nothing is known that has happened since.
     pub(crate) fn is_news(&self, nodes: &Nodes) -> bool {
-        let (parent, name) = (self.name.0, self.name.1.as_os_str());
-        let is_gone = |(parent, name): (NodeId, &OsStr), identity| {
-            !nodes.own.has_removed(parent, name, identity) && nodes.child(parent, name).is_none()
+        let (parent, name) = match &self.what {
+            What::Removed(_) => &self.name,
+            What::Moved { from, .. } => from,
+            _ => return !self.is_own(nodes),
         };
+        !self.is_own(nodes) && nodes.child(*parent, name).is_none()
+    }
+
+    /// Whether it was done from here.
+    pub(crate) fn is_own(&self, nodes: &Nodes) -> bool {
+        let (parent, name) = (self.name.0, self.name.1.as_os_str());
+        let own = &nodes.own;
         match &self.what {
-            What::Contents(_) | What::Attributes(_) | What::Doubted(_) | What::ToldGone => true,
-            What::Made { attributes, .. } => !nodes.own.has_made(parent, name, attributes.identity),
+            What::Made { attributes, .. } => own.has_made(parent, name, attributes.identity),
             What::Removed(known) => {
-                is_gone((parent, name), known.map(|known| known.attributes.identity))
+                let identity = known.map(|known| known.attributes.identity);
+                own.has_removed(parent, name, identity)
             }
             What::Moved { from, moved, .. } => {
                 let identity = moved.attributes.identity;
-                !nodes.own.has_made(parent, name, identity)
-                    && is_gone((from.0, &from.1), Some(identity))
+                own.has_made(parent, name, identity)
+                    || own.has_removed(from.0, &from.1, Some(identity))
             }
+            _ => false,
         }
     }
 
@@ -236,7 +246,7 @@ impl Event {
             What::Made { .. }
             | What::Removed(_)
             | What::Doubted(_)
-            | What::ToldGone
+            | What::ToldGone { .. }
             | What::Moved { .. } => None,
         }
     }

@@ -148,21 +148,25 @@ struct Doer<'a> {
 
 impl Doer<'_> {
     fn replay(&self, event: Event) -> Result<(), Errno> {
-        if event.what == What::ToldGone {
+        if let What::ToldGone { removals } = event.what {
             let (parent, name) = &event.name;
-            self.shared.table().nodes.own.told_gone(*parent, name);
+            let own = &mut self.shared.table().nodes.own;
+            own.told_gone(*parent, name, removals);
             return Ok(());
         }
-        if !event.is_news(&self.shared.table().nodes) {
+        if event.is_own(&self.shared.table().nodes) {
             return Ok(());
         }
         let directory = self.directory(event.name.0)?;
         match event.what {
             What::Removed(_) if self.may_be_made(&event.name) => {
-                self.check_gone(directory.as_fd(), &event.name)?;
+                self.settled(directory.as_fd(), &event.name)?;
             }
             What::Doubted(known) => return self.look_again(directory.as_fd(), event, &known),
             _ => {}
+        }
+        if !event.is_news(&self.shared.table().nodes) {
+            return Ok(());
         }
         let from = match &event.what {
             What::Moved { from, .. } => Some((self.directory(from.0)?, from.1.clone())),
@@ -178,13 +182,6 @@ impl Doer<'_> {
         }
     }
 
-    fn check_gone(&self, directory: BorrowedFd<'_>, name: &Name) -> Result<(), Errno> {
-        match self.found(directory, name)? {
-            None => Ok(()),
-            Some(_) => Err(Errno::EXIST),
-        }
-    }
-
     /// Tells what has become of what was known there.
     fn look_again(
         &self,
@@ -192,13 +189,22 @@ impl Doer<'_> {
         event: Event,
         known: &Known,
     ) -> Result<(), Errno> {
-        let found = iter::repeat_with(|| self.found(directory, &event.name));
-        let is_settled = |found: &Result<_, _>| !matches!(found, Err(Errno::STALE));
-        let found = found.take(LOOKS).find(is_settled);
-        match known.became(found.unwrap_or(Err(Errno::STALE))?) {
+        match known.became(self.settled(directory, &event.name)?) {
             None => Ok(()),
             Some(what) => self.replay(Event { what, ..event }),
         }
+    }
+
+    /// What the laptop has there, as nothing else was told meanwhile.
+    fn settled(
+        &self,
+        directory: BorrowedFd<'_>,
+        name: &Name,
+    ) -> Result<Option<(NodeId, Attributes)>, Errno> {
+        let found = iter::repeat_with(|| self.found(directory, name));
+        let is_settled = |found: &Result<_, _>| !matches!(found, Err(Errno::STALE));
+        let found = found.take(LOOKS).find(is_settled);
+        found.unwrap_or(Err(Errno::STALE))
     }
 
     /// What the laptop has there when it is asked now; `STALE` if something was told meanwhile.
@@ -274,7 +280,7 @@ impl Doer<'_> {
                 };
                 rustix::fs::unlinkat(directory, name, flags)
             }
-            What::Doubted(_) | What::ToldGone => Ok(()),
+            What::Doubted(_) | What::ToldGone { .. } => Ok(()),
             What::Moved { .. } => {
                 let (from, from_name) = from.ok_or(Errno::INVAL)?;
                 rustix::fs::renameat(from, from_name, directory, name)

@@ -92,7 +92,9 @@ fn renamed(
         }
         let nodes = &mut table.nodes;
         nodes.note_gone(from.pair(), were[0]);
-        nodes.note_gone(to.pair(), were[1]);
+        if were[1].is_some() {
+            nodes.note_gone(to.pair(), were[1]);
+        }
         nodes.note_made(to.pair(), were[0]);
         match how {
             Renaming::Exchange => nodes.exchanged([from.pair(), to.pair()], were, asked),

@@ -53,7 +53,7 @@ pub(super) fn look_up(
             ..
         } => give_gone(shared, Some(replaced), false, reply),
         What::Made { .. } | What::Moved { .. } => reply.error(to_kernel(errors::NOT_FOUND)),
-        What::Contents(_) | What::Attributes(_) | What::Doubted(_) | What::ToldGone => {
+        What::Contents(_) | What::Attributes(_) | What::Doubted(_) | What::ToldGone { .. } => {
             return Some(reply);
         }
     }

@@ -92,6 +92,11 @@ impl Nodes {
         id
     }
 
+    /// Which file `name` leads to has to be asked.
+    pub(crate) fn doubt_name(&mut self, parent: NodeId, name: &OsStr) {
+        self.note_change(parent, name);
+    }
+
     /// `name` is gone.
     fn lose(&mut self, parent: NodeId, name: &OsStr) -> Option<NodeId> {
         self.note_change(parent, name);

@@ -83,9 +83,8 @@ impl Nodes {
 
     /// A name was taken from it from here: those who watch know that.
     pub(crate) fn note_gone(&mut self, (parent, name): (NodeId, &OsStr), id: Option<NodeId>) {
-        if let Some(identity) = id.and_then(|id| self.identity(id)) {
-            self.own.gone((parent, name.to_owned()), identity);
-        }
+        let identity = id.and_then(|id| self.identity(id));
+        self.own.gone((parent, name.to_owned()), identity);
     }
 
     /// The same of one that it was given.
