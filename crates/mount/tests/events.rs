@@ -374,9 +374,9 @@ fn what_the_laptop_writes_after_the_server_is_told() {
 }
 
 #[test]
-fn what_the_server_makes_and_the_laptop_removes_is_told() {
+fn what_the_server_makes_and_the_laptop_takes_away_is_told() {
     in_mount(
-        "what_the_server_makes_and_the_laptop_removes_is_told",
+        "what_the_server_makes_and_the_laptop_takes_away_is_told",
         Wish::default(),
         |mut world| {
             world.watch();
@@ -387,6 +387,18 @@ fn what_the_server_makes_and_the_laptop_removes_is_told() {
                 fs::remove_file(world.laptop(&name)).unwrap();
                 watching.tells(&format!("DELETE {name}"));
                 assert!(!world.server(&name).exists());
+                let (from, to) = (format!("b{number}"), format!("c{number}"));
+                write(world.server(&from), "made here");
+                fs::rename(world.laptop(&from), world.laptop(&to)).unwrap();
+                eventually("both names", || {
+                    let moved = watching.has_told(&format!("MOVED_FROM {from}"))
+                        && watching.has_told(&format!("MOVED_TO {to}"));
+                    let anew = watching.has_told(&format!("DELETE {from}"))
+                        && watching.has_told(&format!("CREATE {to}"));
+                    moved || anew
+                });
+                assert!(!world.server(&from).exists());
+                assert_eq!(read(world.server(&to)), "made here");
             }
         },
     );

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 
 use live::RelativePath;
-use live::files::Attributes;
+use live::files::{Attributes, Kind};
 
 use crate::events::{Event, Known, What};
 use crate::nodes::{News, NodeId, Nodes, ROOT};
@@ -55,7 +55,7 @@ pub(crate) fn at(
     };
     match (nodes.child(parent, name), attributes) {
         (None, None) if nodes.is_absent(parent, name) => told_gone(nodes, parent, name),
-        (Some(child), None) if nodes.own.may_be_made(parent, name) => {
+        (Some(child), None) if is_own_file(nodes, parent, name, child) => {
             perhaps_vanished(nodes, parent, name, child)
         }
         (child, None) => vanished(nodes, parent, name, child),
@@ -134,7 +134,13 @@ fn changed(
     }
 }
 
-/// That it is not there may be told of the time before it was made from here: who asks finds out.
+/// Whether that is told to be gone may be of the time before it was made from here. Not of directories: what is asked for below
+/// goes by their names.
+fn is_own_file(nodes: &Nodes, parent: NodeId, name: &OsStr, child: NodeId) -> bool {
+    nodes.kind(child) != Some(Kind::Directory) && nodes.own.may_be_made(parent, name)
+}
+
+/// Whether it is there has to be asked.
 fn perhaps_vanished(nodes: &mut Nodes, parent: NodeId, name: &OsStr, child: NodeId) -> Meaning {
     let event = removal(nodes, parent, name, Some(child));
     nodes.doubt_name(parent, name);

@@ -159,19 +159,20 @@ impl Doer<'_> {
         }
         let directory = self.directory(event.name.0)?;
         match event.what {
-            What::Removed(_) if self.may_be_made(&event.name) => {
-                self.settled(directory.as_fd(), &event.name)?;
-            }
+            What::Removed(_) => self.make_sure(directory.as_fd(), &event.name)?,
             What::Doubted(known) => return self.look_again(directory.as_fd(), event, &known),
             _ => {}
-        }
-        if !event.is_news(&self.shared.table().nodes) {
-            return Ok(());
         }
         let from = match &event.what {
             What::Moved { from, .. } => Some((self.directory(from.0)?, from.1.clone())),
             _ => None,
         };
+        if let (What::Moved { from: name, .. }, Some((directory, _))) = (&event.what, &from) {
+            self.make_sure(directory.as_fd(), name)?;
+        }
+        if !event.is_news(&self.shared.table().nodes) {
+            return Ok(());
+        }
         let replay = &self.shared.replay;
         replay.lock().doing = Some(event.clone());
         let done = self.act(directory.as_fd(), from, &event);
@@ -235,9 +236,13 @@ impl Doer<'_> {
         }
     }
 
-    /// That a name is gone may have been told of the time before it was made from here.
-    fn may_be_made(&self, (parent, name): &Name) -> bool {
-        self.shared.table().nodes.own.may_be_made(*parent, name)
+    /// That a name is gone may have been told of the time before it was made from here: finds out.
+    fn make_sure(&self, directory: BorrowedFd<'_>, name: &Name) -> Result<(), Errno> {
+        let is_own = self.shared.table().nodes.own.may_be_made(name.0, &name.1);
+        match is_own {
+            true => self.settled(directory, name).map(drop),
+            false => Ok(()),
+        }
     }
 
     /// What was made has contents, too.
