@@ -77,9 +77,9 @@ fn a_session_can_be_stopped_while_the_wire_is_cut() {
     machines.wait_until_only_on_laptop(&before);
     // On the server it ends by itself, and nobody waits for a file for ever.
     assert_ne!(writer.wait(LIMIT).code(), Some(0));
-    // The processes of sshd have nobody to tell that they are done.
-    machines.mend();
+    // The processes of sshd have nobody to tell that they are done. With the wire mended some would be told, and be gone.
     machines.server.kill_ssh_connections();
+    machines.mend();
     machines.wait_until_only(&before);
 }
 
