@@ -59,11 +59,9 @@ impl Node {
         {
             return;
         }
+        // That it has another name, say, tells nothing of contents that are being written.
         let latest = self.latest.replace(told);
-        // What was seen before tells nothing of what is being written; nor do contents of half of that.
-        let is_after = |latest: Latest| told.is_later_than(&latest);
-        let is_same = |latest: Latest| latest.contents == told.contents;
-        self.is_unseen &= !latest.is_some_and(|latest| is_same(latest) && is_after(latest));
+        self.is_unseen &= latest.is_none_or(|latest| latest.contents != told.contents);
     }
 }
 

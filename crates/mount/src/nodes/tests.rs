@@ -280,29 +280,3 @@ fn doubt_spares_nothing_below() {
     nodes.doubt(top);
     assert!(nodes.is_name_stale(top, name("deep"), asked) && nodes.known(top).is_none());
 }
-
-#[test]
-fn what_was_seen_before_does_not_tell_of_what_is_being_written() {
-    let later = |size, seconds| {
-        let attributes = file(4);
-        let changed = Time {
-            seconds: attributes.changed.seconds + seconds,
-            ..attributes.changed
-        };
-        Attributes {
-            size,
-            changed,
-            ..attributes
-        }
-    };
-    let mut nodes = Nodes::new(Root(1));
-    let id = find(&mut nodes, ROOT, "a", &later(0, 0));
-    nodes.begun(id);
-    nodes.change(id, &later(0, 0));
-    assert!(nodes.is_unseen(id));
-    nodes.change(id, &later(5, 1));
-    assert!(nodes.is_unseen(id));
-    // It was written before this, and it was that.
-    nodes.change(id, &later(5, 2));
-    assert!(!nodes.is_unseen(id));
-}
