@@ -53,11 +53,11 @@ impl Lost {
 
     /// Events were lost, perhaps once more before all was told of those before.
     pub(super) fn lose(&mut self) {
-        let time = (self.read - SLACK).duration_since(UNIX_EPOCH);
-        let since = time.map_or((0, 0), |time| (time.as_secs(), time.subsec_nanos()));
+        let read = self.read.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = read.saturating_sub(SLACK);
         self.since.get_or_insert(Time {
-            seconds: since.0.try_into().unwrap_or(i64::MAX),
-            nanoseconds: since.1,
+            seconds: since.as_secs().try_into().unwrap_or(i64::MAX),
+            nanoseconds: since.subsec_nanos(),
         });
     }
 

@@ -292,7 +292,7 @@ impl Tree {
             Contents::IfNew | Contents::Untold => false,
         };
         if is_told && let Ok(path) = found.path.join(name) {
-            self.visit_marks += 1;
+            self.visit_marks += usize::from(contents == Contents::Told);
             self.mark(path);
         }
     }
