@@ -13,7 +13,7 @@
 //!   `settling` waits for all of that, and for what the kernel has queued before; `filesystem::settling` answers it.
 //! - `invalidator` is the one thread that tells the kernel what to forget, `later` the one for what takes a while.
 //! - `events::replay` is the one thread that does in the mount what the laptop has done, so that the kernel tells those who
-//!   watch; `filesystem::replayed` knows and answers it.
+//!   watch; `filesystem::replayed` knows and answers it. `filesystem::looking` tells what was done from here from that.
 //! - `mounting` makes and ends mounts, `mounted` puts everything together.
 //!
 //! **Locks.** The kernel may hold back whoever tells it to forget something until requests are answered. Therefore only the

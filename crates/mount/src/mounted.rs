@@ -144,13 +144,19 @@ impl Mounted {
     /// Takes over what has changed on the laptop. In the order in which the laptop tells it, and before answers that it gave
     /// after that. Does not wait.
     pub fn changed(&self, changes: &[Change]) {
-        let events = changes
-            .iter()
-            .flat_map(|change| self.shared.changed(change));
-        let events = events::paired(events.collect());
+        let (mut events, mut unclear) = (Vec::new(), Vec::new());
+        for change in changes {
+            let meaning = self.shared.changed(change);
+            events.extend(meaning.events);
+            unclear.extend(meaning.unclear);
+        }
+        let events = events::paired(events);
         self.shared.invalidator.then_replay(events);
         for change in changes {
             filesystem::ahead::follow(&self.shared, change);
+        }
+        for node in unclear {
+            filesystem::looking::look(&self.shared, node);
         }
     }
 

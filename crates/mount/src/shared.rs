@@ -1,15 +1,15 @@
 //! What all requests have in common: the tables, and how the laptop is asked.
 
 use std::ffi::OsStr;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use live::RelativePath;
 use live::files::{Attributes, Change, ErrorNumber, Handle, Outcome, Request, Root, Target};
 
 use crate::attributes::Owners;
-use crate::changes::{self, Invalidation};
+use crate::changes::{self, Invalidation, Meaning};
 use crate::errors;
-use crate::events::Event;
 use crate::events::replay::Replay;
 use crate::files::Files;
 use crate::invalidator::Invalidator;
@@ -311,11 +311,11 @@ impl Shared {
         self.files.ask(Request::Close(handle), Box::new(closed));
     }
 
-    /// Takes over what has changed on the laptop. What those who watch are to be told after that.
-    pub(crate) fn changed(&self, change: &Change) -> Vec<Event> {
+    /// Takes over what has changed on the laptop. What is left to be done: those who watch are to be told, and what is unclear
+    /// looked at, after that.
+    pub(crate) fn changed(&self, change: &Change) -> Meaning {
         let mut table = self.table();
-        let mut events = Vec::new();
-        let invalidations = match change {
+        let mut meaning = match change {
             Change::At {
                 root,
                 path,
@@ -331,30 +331,28 @@ impl Shared {
                     let now = table.nodes.advance();
                     table.ahead.linked.told(attributes, now);
                 }
-                let meaning = changes::at(&mut table.nodes, path, attributes.as_ref());
-                events = meaning.events;
-                meaning.invalidations
+                changes::at(&mut table.nodes, path, attributes.as_ref())
             }
             Change::Anything { root, path } if *root == self.root => {
                 table.ahead.forget(path, true);
-                let meaning = changes::anything(&mut table.nodes, path);
-                events = meaning.events;
-                meaning.invalidations
+                changes::anything(&mut table.nodes, path)
             }
             Change::Watched { root, all } if *root == self.root && *all != table.is_watched => {
                 table.is_watched = *all;
                 table.ahead.clear();
-                let meaning = changes::anything(&mut table.nodes, &RelativePath::root());
-                if !*all {
-                    events = meaning.events;
+                let mut meaning = changes::anything(&mut table.nodes, &RelativePath::root());
+                if *all {
+                    meaning.events.clear();
                 }
-                meaning.invalidations
+                meaning
             }
-            Change::At { .. } | Change::Anything { .. } | Change::Watched { .. } => return events,
+            Change::At { .. } | Change::Anything { .. } | Change::Watched { .. } => {
+                return Meaning::default();
+            }
         };
         drop(table);
-        self.invalidator.add(invalidations);
-        events
+        self.invalidator.add(mem::take(&mut meaning.invalidations));
+        meaning
     }
 
     /// Ends everything: nothing waits any more, and nothing stays open on the laptop.

@@ -374,6 +374,36 @@ fn what_the_laptop_writes_after_the_server_is_told() {
 }
 
 #[test]
+fn what_the_laptop_does_to_what_the_server_has_open_is_told() {
+    in_mount(
+        "what_the_laptop_does_to_what_the_server_has_open_is_told",
+        Wish::default(),
+        |mut world| {
+            world.watch();
+            write(world.server("a"), "");
+            let mut watching = Watching::new(world.server(""));
+            let mut open = OpenOptions::new()
+                .append(true)
+                .open(world.server("a"))
+                .unwrap();
+            for _ in 0..20 {
+                open.write_all(b"the server\n").unwrap();
+                watching.tells("MODIFY a");
+                watching.told();
+                watching.told.clear();
+                // What is done a moment later may be taken for that.
+                eventually("the laptop's", || {
+                    append(&world.laptop("a"), "the laptop\n");
+                    watching.has_told("MODIFY a")
+                });
+                watching.told();
+                watching.told.clear();
+            }
+        },
+    );
+}
+
+#[test]
 fn what_the_server_makes_and_the_laptop_takes_away_is_told() {
     in_mount(
         "what_the_server_makes_and_the_laptop_takes_away_is_told",

@@ -25,12 +25,15 @@ pub(crate) struct Meaning {
     pub(crate) invalidations: Vec<Invalidation>,
     /// To be told when the kernel has forgotten that.
     pub(crate) events: Vec<Event>,
+    /// What may have been changed from here, or by the laptop: it is to be looked at.
+    pub(crate) unclear: Option<NodeId>,
 }
 
 impl Meaning {
     fn and(mut self, other: Self) -> Self {
         self.invalidations.extend(other.invalidations);
         self.events.extend(other.events);
+        self.unclear = self.unclear.or(other.unclear);
         self
     }
 }
@@ -119,18 +122,16 @@ fn changed(
     attributes: &Attributes,
     name: Option<(NodeId, OsString)>,
 ) -> Meaning {
-    let what = match nodes.news(id, attributes) {
-        News::Contents => Some(What::Contents(id)),
-        News::Attributes => Some(What::Attributes(id)),
-        News::Nothing => None,
-    };
+    let news = nodes.news(id, attributes);
     if !nodes.change(id, attributes) {
         return Meaning::default();
     }
+    let what = What::of(news, id);
     let event = name.and_then(|name| Some(Event { name, what: what? }));
     Meaning {
         invalidations: vec![Invalidation::Node(id)],
         events: event.into_iter().collect(),
+        unclear: (news == News::Unclear).then_some(id),
     }
 }
 
@@ -150,6 +151,7 @@ fn perhaps_vanished(nodes: &mut Nodes, parent: NodeId, name: &OsStr, child: Node
     Meaning {
         invalidations,
         events: event.into_iter().collect(),
+        ..Meaning::default()
     }
 }
 
@@ -165,6 +167,7 @@ fn vanished(nodes: &mut Nodes, parent: NodeId, name: &OsStr, child: Option<NodeI
     Meaning {
         invalidations,
         events: events.into_iter().collect(),
+        ..Meaning::default()
     }
 }
 
@@ -180,6 +183,7 @@ fn told_gone(nodes: &Nodes, parent: NodeId, name: &OsStr) -> Meaning {
     Meaning {
         invalidations: Vec::new(),
         events: event.into_iter().collect(),
+        ..Meaning::default()
     }
 }
 
@@ -227,6 +231,7 @@ fn appeared(
     let appeared = Meaning {
         invalidations,
         events: removal.into_iter().chain([made]).collect(),
+        ..Meaning::default()
     };
     appeared.and(changed)
 }

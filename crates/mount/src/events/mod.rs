@@ -14,7 +14,7 @@ use std::ffi::OsString;
 
 use live::files::{Attributes, Identity, Kind};
 
-use crate::nodes::{Epoch, NodeId, Nodes};
+use crate::nodes::{Epoch, News, NodeId, Nodes};
 
 /// How many events wait at most. What comes when there are as many is not told.
 const MOST: usize = 16 << 10;
@@ -131,6 +131,17 @@ pub(crate) struct Queue {
     events: VecDeque<Event>,
     changed: HashSet<(Name, bool)>,
     doubted: HashMap<Name, Known>,
+}
+
+impl What {
+    /// That of a file, if it is to be told.
+    pub(crate) fn of(news: News, id: NodeId) -> Option<Self> {
+        match news {
+            News::Contents => Some(Self::Contents(id)),
+            News::Attributes => Some(Self::Attributes(id)),
+            News::Nothing | News::Unclear => None,
+        }
+    }
 }
 
 impl Known {

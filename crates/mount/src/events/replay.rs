@@ -159,7 +159,7 @@ impl Doer<'_> {
         }
         let directory = self.directory(event.name.0)?;
         match event.what {
-            What::Removed(_) => self.make_sure(directory.as_fd(), &event.name)?,
+            What::Removed(known) => self.make_sure(directory.as_fd(), &event.name, known)?,
             What::Doubted(known) => return self.look_again(directory.as_fd(), event, &known),
             _ => {}
         }
@@ -167,8 +167,14 @@ impl Doer<'_> {
             What::Moved { from, .. } => Some((self.directory(from.0)?, from.1.clone())),
             _ => None,
         };
-        if let (What::Moved { from: name, .. }, Some((directory, _))) = (&event.what, &from) {
-            self.make_sure(directory.as_fd(), name)?;
+        if let (
+            What::Moved {
+                from: name, moved, ..
+            },
+            Some((directory, _)),
+        ) = (&event.what, &from)
+        {
+            self.make_sure(directory.as_fd(), name, Some(*moved))?;
         }
         if !event.is_news(&self.shared.table().nodes) {
             return Ok(());
@@ -236,9 +242,19 @@ impl Doer<'_> {
         }
     }
 
-    /// That a name is gone may have been told of the time before it was made from here: finds out.
-    fn make_sure(&self, directory: BorrowedFd<'_>, name: &Name) -> Result<(), Errno> {
-        let is_own = self.shared.table().nodes.own.may_be_made(name.0, &name.1);
+    /// That a name is gone may have been told of the time before it was made from here: finds out. What was changed from here is
+    /// being looked at, and that is over when more is asked.
+    fn make_sure(
+        &self,
+        directory: BorrowedFd<'_>,
+        name: &Name,
+        known: Option<Known>,
+    ) -> Result<(), Errno> {
+        let is_own = {
+            let nodes = &self.shared.table().nodes;
+            let is_unseen = known.is_some_and(|known| nodes.is_unseen(known.id));
+            nodes.own.may_be_made(name.0, &name.1) || is_unseen
+        };
         match is_own {
             true => self.settled(directory, name).map(drop),
             false => Ok(()),

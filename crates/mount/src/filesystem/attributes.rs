@@ -6,7 +6,7 @@ use std::time::Duration;
 use fuser::{ReplyAttr, ReplyStatfs, TimeOrNow};
 use live::files::{Attributes, ErrorNumber, NewAttributes, Outcome, Reply, Request};
 
-use super::writing;
+use super::{looking, writing};
 use crate::attributes::{new_time, shown};
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
@@ -102,7 +102,9 @@ fn set(
             make,
             move |shared, asked, outcome| {
                 shared.table().forget_ahead(node);
+                shared.table().nodes.ended(node);
                 give(shared, node, asked, outcome, reply);
+                looking::look(shared, node);
             },
         );
     }
@@ -114,7 +116,9 @@ fn set(
         ))
     };
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
+        shared.table().nodes.ended(node);
         give_after(shared, (node, asked), outcome, reply, Table::resized);
+        looking::look(shared, node);
     });
 }
 

@@ -8,6 +8,7 @@ use live::files::{Allocation, LARGEST_TRANSFER, Reply, Request, Seeking};
 use rustix::fs::FallocateFlags;
 
 use super::ahead::{self, Attempt};
+use super::looking;
 use super::names::give;
 use super::streams::{self, Reading};
 use crate::errors::{self, to_kernel};
@@ -104,8 +105,10 @@ pub(super) fn allocate(
             },
             Err(error) => return reply.error(to_kernel(error)),
         };
+        shared.table().nodes.begun(node);
         shared.ask(waiter, request, move |shared, outcome| {
             shared.table().touched(node);
+            looking::ended(shared, node);
             give(done(outcome), reply);
         });
     });
@@ -184,8 +187,10 @@ pub(super) fn copy(
                 to_offset: to.1,
                 length,
             };
+            shared.table().nodes.begun(to_node);
             shared.ask(waiter, request, move |shared, outcome| {
                 shared.table().touched(to_node);
+                looking::ended(shared, to_node);
                 match count(outcome) {
                     Ok(count) => reply.written(count),
                     Err(error) => reply.error(to_kernel(error)),

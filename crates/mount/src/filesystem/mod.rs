@@ -7,6 +7,7 @@ mod contents;
 mod directories;
 mod extended_attributes;
 mod locks;
+pub(crate) mod looking;
 mod names;
 mod opening;
 mod renaming;

@@ -7,7 +7,7 @@ use fuser::{FileHandle, FopenFlags, ReplyCreate, ReplyEmpty, ReplyOpen};
 use live::files::{Access, Attributes, Kind, Opening, Outcome, Request};
 use rustix::fs::OFlags;
 
-use super::{GENERATION, replayed};
+use super::{GENERATION, looking};
 use crate::attributes::shown;
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
@@ -51,6 +51,9 @@ pub(super) fn open(
         ))
     };
     shared.ask_at(waiter, make, move |shared, asked, outcome| {
+        if opening.truncate {
+            shared.table().nodes.ended(node);
+        }
         match opened(outcome) {
             Ok((handle, attributes)) => {
                 let observed = shared.observed_unseen(node, &attributes, asked);
@@ -69,7 +72,10 @@ pub(super) fn open(
                 drop(table);
                 reply.opened(FileHandle(id.0), flags);
             }
-            Err(error) => reply.error(to_kernel(error)),
+            Err(error) => {
+                looking::look(shared, node);
+                reply.error(to_kernel(error));
+            }
         }
     });
 }
@@ -182,7 +188,10 @@ fn created(
 }
 
 pub(super) fn release(shared: &Arc<Shared>, id: OpenId, reply: ReplyEmpty) {
-    replayed::see(shared, id);
+    let node = shared.table().opened.get(id).map(|open| open.node);
+    if let Some(node) = node {
+        looking::look(shared, node);
+    }
     remove(shared, id);
     reply.ok();
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fuser::{FileHandle, FopenFlags, ReplyAttr, ReplyEmpty, ReplyEntry, ReplyOpen};
-use live::files::{Attributes, Identity, Kind, Request, Time};
+use live::files::{Attributes, Identity, Kind, Time};
 
 use super::{GENERATION, attributes, writing};
 use crate::attributes::{Owners, shown};
@@ -15,9 +15,8 @@ use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
 use crate::events::{Event, Known, What};
 use crate::nodes::NodeId;
-use crate::opened::OpenId;
-use crate::pending::{NOBODY, Waiter};
-use crate::shared::{Shared, Table, attributes as attributes_of};
+use crate::pending::Waiter;
+use crate::shared::{Shared, Table};
 
 /// What it opens has this number: nothing else has, and nothing is kept of it.
 const OPEN: FileHandle = FileHandle(u64::MAX);
@@ -243,22 +242,4 @@ pub(super) fn set(
         _ => reply.error(to_kernel(errors::NOT_PERMITTED)),
     }
     None
-}
-
-/// What was written here and is closed is looked at: what the laptop tells of it is no news then.
-pub(super) fn see(shared: &Arc<Shared>, id: OpenId) {
-    let node = {
-        let table = shared.table();
-        let node = table.opened.get(id).map(|open| open.node);
-        node.filter(|node| table.is_watched && table.nodes.is_unseen(*node))
-    };
-    let Some(node) = node else {
-        return;
-    };
-    let make = Request::Attributes;
-    shared.ask_node(NOBODY, node, None, make, move |shared, asked, outcome| {
-        if let Ok(attributes) = attributes_of(outcome) {
-            shared.observed_unseen(node, &attributes, asked);
-        }
-    });
 }

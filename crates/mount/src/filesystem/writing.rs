@@ -18,6 +18,7 @@ use live::files::{
     Attributes, ErrorNumber, Handle, NewAttributes, Opening, Outcome, Reply, Request,
 };
 
+use super::looking;
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
 use crate::nodes::{NodeId, Observed};
@@ -143,6 +144,7 @@ pub(super) fn write(
         table.writing.begin(node, range.clone());
         // What was asked of it meanwhile may be of before.
         table.touched(node);
+        table.nodes.begun(node);
         drop(table);
         if let Some(held) = held {
             send_held(shared, node, held);
@@ -212,6 +214,7 @@ fn request(write: &Write) -> Request {
 fn done(shared: &Arc<Shared>, write: &Write, error: Option<ErrorNumber>) {
     // What was asked of it meanwhile may be of before.
     shared.table().touched(write.node);
+    looking::ended(shared, write.node);
     end(shared, (write.node, write.id), &write.range, error);
 }
 
@@ -312,10 +315,15 @@ fn ask_for_held(shared: &Arc<Shared>, node: NodeId) {
 
 fn send_held(shared: &Arc<Shared>, node: NodeId, held: Held) {
     let (id, range) = (held.through.id, held.range());
-    let asked = shared.table().nodes.now();
+    let asked = {
+        let nodes = &mut shared.table().nodes;
+        nodes.begun(node);
+        nodes.now()
+    };
     shared.ask(NOBODY, held.request(), move |shared, outcome| {
         let attributes = attributes(outcome);
         let mut table = shared.table();
+        let is_to_be_looked_at = table.nodes.ended(node);
         match &attributes {
             Ok(attributes) => {
                 let observed = table.nodes.observe(node, attributes, asked);
@@ -324,6 +332,9 @@ fn send_held(shared: &Arc<Shared>, node: NodeId, held: Held) {
             Err(_) => table.touched(node),
         }
         drop(table);
+        if is_to_be_looked_at {
+            looking::look(shared, node);
+        }
         end(shared, (node, id), &range, attributes.err());
     });
 }

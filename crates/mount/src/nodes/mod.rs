@@ -67,8 +67,14 @@ struct Node {
     touched: Epoch,
     /// It is known to have no extended attributes.
     is_plain: bool,
-    /// It was changed from here, and nobody has seen what it is like since.
-    is_unseen: bool,
+    /// It was changed from here then, and nobody has seen what it is like since.
+    unseen: Option<Epoch>,
+    /// When it was looked at for that last.
+    looked: Epoch,
+    /// How much is being done to it from here: what it is seen to be like may be of before.
+    under_way: usize,
+    /// It is to be looked at when that has been done.
+    is_to_be_looked_at: bool,
     /// The laptop has changed it, which was seen before it was told. The kernel may have been given both what it was like
     /// before and since, and keeps what it has taken last.
     is_early: bool,
@@ -221,11 +227,14 @@ impl Nodes {
             && node
                 .identity
                 .is_some_and(|identity| identity != attributes.identity);
+        let is_own = !is_other && node.is_seen(asked);
+        if is_own {
+            node.see(attributes);
+        }
         if is_other || node.last_change() > asked {
             return Observed::Stale;
         }
         node.identity = Some(attributes.identity);
-        let is_own = std::mem::take(&mut node.is_unseen);
         node.latest = Some(Latest::of(attributes));
         let is_same = node
             .known
@@ -255,7 +264,7 @@ impl Nodes {
         if !is_early && known.is_some_and(|known| same(known, attributes)) {
             return false;
         }
-        let is_current = !node.is_unseen && node.is_newer(attributes);
+        let is_current = node.unseen.is_none() && node.is_newer(attributes);
         node.told(attributes);
         node.known = Some(*attributes);
         if is_current {
@@ -273,7 +282,7 @@ impl Nodes {
         let next = self.next_epoch();
         if let Some(node) = self.nodes.get_mut(&id) {
             node.is_plain = false;
-            node.is_unseen = true;
+            node.unseen = Some(next);
             node.touched = next;
         }
     }
@@ -283,7 +292,6 @@ impl Nodes {
         let next = self.next_epoch();
         if let Some(node) = self.nodes.get_mut(&id) {
             node.touched = next;
-            node.is_unseen = !is_known;
             if is_known {
                 node.known_at = next;
             }
@@ -375,7 +383,10 @@ impl Node {
             changed: Epoch::default(),
             touched: Epoch::default(),
             is_plain: false,
-            is_unseen: false,
+            unseen: None,
+            looked: Epoch::default(),
+            under_way: 0,
+            is_to_be_looked_at: false,
             is_early: false,
             is_read: false,
             is_wanted: false,

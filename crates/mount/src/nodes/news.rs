@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use live::files::{Attributes, Kind, Time};
 
-use super::{Node, NodeId, Nodes, REMEMBERED_NAMES};
+use super::{Epoch, Node, NodeId, Nodes, REMEMBERED_NAMES};
 use crate::events::Name;
 
 /// What told attributes say that was not known.
@@ -12,6 +12,8 @@ use crate::events::Name;
 pub(crate) enum News {
     /// Nothing that those who watch are told, or nothing that was not done from here.
     Nothing,
+    /// That may be what was done from here: it has to be looked at.
+    Unclear,
     /// The file has other contents.
     Contents,
     /// It has other permissions, or another owner.
@@ -40,6 +42,15 @@ impl Latest {
         let order = |time: Time| (time.seconds, time.nanoseconds);
         order(self.changed) > order(told.changed)
     }
+
+    /// What it says that was not known.
+    fn after(&self, known: &Self, is_file: bool) -> News {
+        match () {
+            () if is_file && known.contents != self.contents => News::Contents,
+            () if known.rights != self.rights => News::Attributes,
+            () => News::Nothing,
+        }
+    }
 }
 
 impl Node {
@@ -55,30 +66,89 @@ impl Node {
         let told = Latest::of(attributes);
         if self
             .latest
-            .is_some_and(|latest| latest.is_later_than(&told))
+            .is_none_or(|latest| !latest.is_later_than(&told))
         {
-            return;
+            self.latest = Some(told);
         }
-        // That it has another name, say, tells nothing of contents that are being written.
-        let latest = self.latest.replace(told);
-        self.is_unseen &= latest.is_none_or(|latest| latest.contents != told.contents);
+    }
+
+    /// Whether what was done from here, and not seen, is seen by what was asked for at `asked`.
+    pub(super) fn is_seen(&self, asked: Epoch) -> bool {
+        self.under_way == 0 && self.unseen.is_some_and(|since| since <= asked)
+    }
+
+    /// It is seen to be like that since. Not if what was told meanwhile, and might have been that, is of later: see
+    /// [`Nodes::looked`].
+    pub(super) fn see(&mut self, attributes: &Attributes) {
+        let seen = Latest::of(attributes);
+        if self
+            .latest
+            .is_none_or(|latest| !latest.is_later_than(&seen))
+        {
+            self.unseen = None;
+            self.latest = Some(seen);
+        }
     }
 }
 
 impl Nodes {
     /// What it is that it is told to be like that now: before [`Nodes::change`].
     pub(crate) fn news(&self, id: NodeId, attributes: &Attributes) -> News {
-        let node = self.nodes.get(&id).filter(|node| !node.is_unseen);
+        let Some(node) = self.nodes.get(&id) else {
+            return News::Nothing;
+        };
         let is_file = attributes.kind == Kind::File;
         let told = Latest::of(attributes);
-        match node.map(|node| node.latest) {
+        let news = match node.latest {
             // Names in a directory are told of by themselves.
-            Some(None) if is_file => News::Contents,
-            Some(Some(latest)) if latest.is_later_than(&told) => News::Nothing,
-            Some(Some(latest)) if is_file && latest.contents != told.contents => News::Contents,
-            Some(Some(latest)) if latest.rights != told.rights => News::Attributes,
-            _ => News::Nothing,
+            None if is_file => News::Contents,
+            None => News::Nothing,
+            Some(latest) if latest.is_later_than(&told) => News::Nothing,
+            Some(latest) => told.after(&latest, is_file),
+        };
+        match node.unseen {
+            Some(_) if news != News::Nothing => News::Unclear,
+            _ => news,
         }
+    }
+
+    /// Whether it is to be looked at, now: what was done from here has not been seen, and was not looked at since. If more
+    /// is under way, that is to be told when it has been done.
+    pub(crate) fn take_look(&mut self, id: NodeId) -> bool {
+        let now = self.now();
+        let node = self.nodes.get_mut(&id);
+        let is_due = |node: &&mut Node| node.unseen.is_some_and(|since| node.looked < since);
+        let Some(node) = node.filter(is_due) else {
+            return false;
+        };
+        node.is_to_be_looked_at = node.under_way > 0;
+        if !node.is_to_be_looked_at {
+            node.looked = now;
+        }
+        !node.is_to_be_looked_at
+    }
+
+    /// It was looked at, which was asked for at `asked`; before [`Nodes::observe`]. What was told meanwhile, might have been
+    /// what was done from here, and is of later.
+    pub(crate) fn looked(
+        &mut self,
+        id: NodeId,
+        attributes: Option<&Attributes>,
+        asked: Epoch,
+    ) -> News {
+        let node = self.nodes.get_mut(&id);
+        let Some(node) = node.filter(|node| node.is_seen(asked)) else {
+            return News::Nothing;
+        };
+        let Some(attributes) = attributes else {
+            node.unseen = None;
+            return News::Nothing;
+        };
+        let seen = Latest::of(attributes);
+        let later = node.latest.filter(|latest| latest.is_later_than(&seen));
+        node.unseen = node.unseen.filter(|_| later.is_none());
+        let is_file = attributes.kind == Kind::File;
+        later.map_or(News::Nothing, |latest| latest.after(&seen, is_file))
     }
 
     /// A name was taken from it from here: those who watch know that.
@@ -96,23 +166,37 @@ impl Nodes {
 
     /// It was changed from here, its contents were not.
     pub(crate) fn touched_besides(&mut self, id: NodeId) {
-        let is_unseen = self.is_unseen(id);
+        let unseen = |node: &Node| node.unseen;
+        let unseen = self.nodes.get(&id).and_then(unseen);
         self.touched(id);
         if let Some(node) = self.nodes.get_mut(&id) {
-            node.is_unseen = is_unseen;
+            node.unseen = unseen;
         }
     }
 
-    /// Something is being done to it from here.
+    /// Something is being done to it from here; to be called before the laptop is asked for that, and [`Nodes::ended`] when it
+    /// has answered.
     pub(crate) fn begun(&mut self, id: NodeId) {
+        let next = self.next_epoch();
         if let Some(node) = self.nodes.get_mut(&id) {
-            node.is_unseen = true;
+            node.unseen = Some(next);
+            node.under_way += 1;
         }
+    }
+
+    /// Whether it is to be looked at.
+    pub(crate) fn ended(&mut self, id: NodeId) -> bool {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return false;
+        };
+        node.under_way = node.under_way.saturating_sub(1);
+        node.under_way == 0 && std::mem::take(&mut node.is_to_be_looked_at)
     }
 
     /// Whether it was changed from here, and nobody has seen what it is like since.
     pub(crate) fn is_unseen(&self, id: NodeId) -> bool {
-        self.nodes.get(&id).is_some_and(|node| node.is_unseen)
+        let node = self.nodes.get(&id);
+        node.is_some_and(|node| node.unseen.is_some())
     }
 
     /// Its contents are asked for.

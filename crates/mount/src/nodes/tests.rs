@@ -3,7 +3,7 @@ use std::ffi::OsStr;
 use live::RelativePath;
 use live::files::{Attributes, Identity, Kind, Root, Time};
 
-use super::{NodeId, Nodes, Observed, ROOT};
+use super::{News, NodeId, Nodes, Observed, ROOT};
 
 /// Of a file or directory with that number; `state` is what differs after a change.
 pub(crate) fn attributes(inode: u64, kind: Kind, state: u64) -> Attributes {
@@ -279,4 +279,79 @@ fn doubt_spares_nothing_below() {
     let asked = nodes.now();
     nodes.doubt(top);
     assert!(nodes.is_name_stale(top, name("deep"), asked) && nodes.known(top).is_none());
+}
+
+/// Of that size, since that time.
+fn written(size: u64, seconds: i64) -> Attributes {
+    let changed = Time {
+        seconds,
+        nanoseconds: 0,
+    };
+    Attributes {
+        size,
+        modified: changed,
+        changed,
+        ..file(9)
+    }
+}
+
+#[test]
+fn what_is_told_of_what_was_done_from_here_is_unclear_until_that_is_seen() {
+    let mut nodes = Nodes::new(Root(1));
+    let id = find(&mut nodes, ROOT, "a", &written(0, 1));
+    nodes.touched(id);
+    // The first of two writes, the second, and what the laptop does later.
+    assert_eq!(nodes.news(id, &written(3, 2)), News::Unclear);
+    assert!(nodes.take_look(id));
+    let asked = nodes.now();
+    assert!(nodes.change(id, &written(3, 2)));
+    assert!(!nodes.take_look(id));
+    assert_eq!(nodes.looked(id, Some(&written(6, 3)), asked), News::Nothing);
+    assert_eq!(nodes.observe(id, &written(6, 3), asked), Observed::Stale);
+    assert_eq!(nodes.news(id, &written(6, 3)), News::Nothing);
+    assert_eq!(nodes.news(id, &written(7, 4)), News::Contents);
+}
+
+#[test]
+fn what_is_told_of_after_it_was_looked_at_is_news() {
+    let mut nodes = Nodes::new(Root(1));
+    let id = find(&mut nodes, ROOT, "a", &written(0, 1));
+    nodes.touched(id);
+    assert!(nodes.take_look(id));
+    let asked = nodes.now();
+    assert_eq!(nodes.news(id, &written(4, 3)), News::Unclear);
+    assert!(nodes.change(id, &written(4, 3)));
+    // Who asks for another reason does not settle it.
+    assert_eq!(nodes.observe(id, &written(3, 2), asked), Observed::Stale);
+    assert_eq!(
+        nodes.looked(id, Some(&written(3, 2)), asked),
+        News::Contents
+    );
+    assert_eq!(nodes.looked(id, Some(&written(3, 2)), asked), News::Nothing);
+    assert_eq!(nodes.news(id, &written(5, 4)), News::Contents);
+}
+
+#[test]
+fn what_is_under_way_is_looked_at_when_it_is_done() {
+    let mut nodes = Nodes::new(Root(1));
+    let id = find(&mut nodes, ROOT, "a", &written(0, 1));
+    let before = nodes.now();
+    nodes.begun(id);
+    assert_eq!(nodes.news(id, &written(3, 2)), News::Unclear);
+    assert!(!nodes.take_look(id));
+    let during = nodes.now();
+    for asked in [before, during] {
+        nodes.observe(id, &written(0, 1), asked);
+        assert!(nodes.is_unseen(id));
+    }
+    assert!(nodes.ended(id));
+    assert!(nodes.take_look(id));
+    nodes.observe(id, &written(0, 1), before);
+    assert!(nodes.is_unseen(id));
+    // It could not be looked at.
+    assert_eq!(nodes.looked(id, None, during), News::Nothing);
+    assert!(!nodes.is_unseen(id));
+    // Nobody has told anything meanwhile.
+    nodes.begun(id);
+    assert!(!nodes.ended(id));
 }
