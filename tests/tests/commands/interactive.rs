@@ -114,8 +114,18 @@ fn a_prompt_of_python() {
     shell.line("while True: pass\r");
     shell.key(CONTROL_C);
     shell.shows("KeyboardInterrupt");
+    wait_until("the prompt after it", LIMIT, || {
+        shell.terminal.shown().ends_with(">>> ")
+    });
     shell.key("half of a li");
     shell.shows("half of a li");
+    // Between two keys, Python heeds an interrupt only once it waits for the next: else with the next.
+    let process = *processes_with(&shell.machines.laptop, "python3 -q")
+        .last()
+        .unwrap();
+    wait_until("it to wait for the next key", LIMIT, || {
+        state(&shell.machines, process) == "S"
+    });
     shell.key(CONTROL_C);
     wait_until("an answer to that", LIMIT, || {
         shell.count("KeyboardInterrupt") == 2

@@ -186,14 +186,14 @@ impl Package {
             .arg(&written)
             .env("SOURCE_DATE_EPOCH", archive::epoch(workspace));
         must(&mut cargo)?;
-        self.add_sums(workspace, options, &written)?;
+        self.finish(workspace, options, &written)?;
         std::fs::remove_dir_all(&self.work)?;
         Ok(written)
     }
 
     /// cargo-deb writes no sums of the files, and `dpkg --verify` finds no damage without them: Debian's own tool packs it
-    /// again, with them.
-    fn add_sums(&self, workspace: &Workspace, options: Options, package: &Path) -> Result<()> {
+    /// again, with them. Nor does it leave out `Depends` of what is linked statically.
+    fn finish(&self, workspace: &Workspace, options: Options, package: &Path) -> Result<()> {
         let (root, tree) = (self.root(), self.work.join("tree"));
         let mut files = Vec::new();
         collect(&root, &root, &mut files)?;
@@ -202,6 +202,9 @@ impl Package {
         let mut unpack = Command::new("dpkg-deb");
         must(unpack.arg("--raw-extract").arg(package).arg(&tree))?;
         write(&tree.join("DEBIAN/md5sums"), &sums)?;
+        let control = tree.join("DEBIAN/control");
+        let fields = std::fs::read_to_string(&control)?;
+        write(&control, without_empty_fields(&fields).as_bytes())?;
         let compression: &[&str] = if options.debug {
             &["-Zgzip", "-z1"]
         } else {
@@ -235,6 +238,20 @@ fn compress(file: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A field that says nothing is an error to Debian's tools. Lines of a longer field start with a space.
+fn without_empty_fields(control: &str) -> String {
+    let mut lines = control.lines().peekable();
+    let mut kept = String::new();
+    while let Some(line) = lines.next() {
+        let goes_on = lines.peek().is_some_and(|next| next.starts_with(' '));
+        if goes_on || !line.trim_end().ends_with(':') || line.starts_with(' ') {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
 /// A basic string of TOML: its escapes are JSON's.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
@@ -243,6 +260,13 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_that_says_nothing_is_left_out() {
+        let control = "Package: a\nDepends: \nRecommends: b\nDescription:\n long\n as:\n .\n";
+        let kept = "Package: a\nRecommends: b\nDescription:\n long\n as:\n .\n";
+        assert_eq!(without_empty_fields(control), kept);
+    }
 
     #[test]
     fn a_path_is_quoted_for_the_manifest() {
