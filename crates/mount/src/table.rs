@@ -77,7 +77,8 @@ impl Table {
         let observed = after.map(|after| self.nodes.observe_own(id, after, asked));
         match observed {
             Some(Observed::Same | Observed::Different) => self.resized(id, true),
-            Some(Observed::Stale) | None => self.touched(id),
+            // Names are told of by themselves: what else the laptop does to it is news all the same.
+            Some(Observed::Stale) | None => self.touched_besides(id),
         }
     }
 

@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use common::{Wish, World, eventually, in_mount, read, write};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
@@ -429,6 +430,35 @@ fn what_the_server_makes_and_the_laptop_takes_away_is_told() {
                 });
                 assert!(!world.server(&from).exists());
                 assert_eq!(read(world.server(&to)), "made here");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_directory_that_the_server_fills_and_the_laptop_removes_is_told() {
+    in_mount(
+        "a_directory_that_the_server_fills_and_the_laptop_removes_is_told",
+        Wish::default(),
+        |mut world| {
+            world.watch();
+            let mut watching = Watching::new(world.server(""));
+            for number in 0..10 {
+                let name = format!("d{number}");
+                fs::create_dir(world.server(&name)).unwrap();
+                thread::scope(|scope| {
+                    for thread in 0..4 {
+                        let directory = world.server(&name);
+                        scope.spawn(move || {
+                            for file in 0..10 {
+                                write(directory.join(format!("{thread}-{file}")), "made here");
+                            }
+                        });
+                    }
+                });
+                fs::remove_dir_all(world.laptop(&name)).unwrap();
+                watching.tells(&format!("DELETE {name}"));
+                assert!(!world.server(&name).exists());
             }
         },
     );

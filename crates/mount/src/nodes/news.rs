@@ -129,7 +129,7 @@ impl Nodes {
     }
 
     /// It was looked at, which was asked for at `asked`; before [`Nodes::observe`]. What was told meanwhile, might have been
-    /// what was done from here, and is of later.
+    /// what was done from here, and is of later. `attributes`: if it was found; what has taken its name is another.
     pub(crate) fn looked(
         &mut self,
         id: NodeId,
@@ -140,7 +140,11 @@ impl Nodes {
         let Some(node) = node.filter(|node| node.is_seen(asked)) else {
             return News::Nothing;
         };
-        let Some(attributes) = attributes else {
+        let is_it = |attributes: &&Attributes| {
+            node.identity
+                .is_none_or(|identity| identity == attributes.identity)
+        };
+        let Some(attributes) = attributes.filter(is_it) else {
             node.unseen = None;
             return News::Nothing;
         };

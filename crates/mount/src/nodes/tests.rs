@@ -351,6 +351,12 @@ fn what_is_under_way_is_looked_at_when_it_is_done() {
     // It could not be looked at.
     assert_eq!(nodes.looked(id, None, during), News::Nothing);
     assert!(!nodes.is_unseen(id));
+    // Nor what it was, and something else has its name.
+    nodes.touched(id);
+    assert!(nodes.take_look(id));
+    let now = nodes.now();
+    assert_eq!(nodes.looked(id, Some(&file(10)), now), News::Nothing);
+    assert!(!nodes.is_unseen(id));
     // Nobody has told anything meanwhile.
     nodes.begun(id);
     assert!(!nodes.ended(id));
