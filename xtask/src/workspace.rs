@@ -67,8 +67,8 @@ impl Workspace {
         command
     }
 
-    /// `cargo install` of a tool that works for seconds and would be built for minutes: without optimisation, and what several
-    /// need once.
+    /// `cargo install` of a tool that waits for others, or works for seconds, and would be built for minutes: without
+    /// optimisation, and what several need once.
     pub(crate) fn cargo_install(&self, package: &str) -> Command {
         let mut command = self.cargo(&["install", "--locked", "--quiet", "--debug", package]);
         command

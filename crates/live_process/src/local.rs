@@ -12,13 +12,15 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use live::control::{Adapter, Failure};
 use live::files::Root;
-use live::programs::{Directory, Input, Output, Program, Report, Size, What};
+use live::programs::{Directory, Input, LARGEST_PIECE, Output, Program, Report, Size, What};
 use serde::{Deserialize, Serialize};
 
 pub use framing::{LARGEST, LocalError, LocalMessage, MessageReader, MessageWriter};
 
 /// The version of all that is said here.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+/// How much of what a viewer types may not have been [passed on](FromDaemon::Passed), in bytes.
+pub const MOST_TYPED: usize = 16 * LARGEST_PIECE;
 
 /// What a program says to the daemon. Requests are answered one after the other, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,8 +61,8 @@ pub enum ToDaemon {
         /// What is typed is dropped, and the size does not count.
         read_only: bool,
     },
-    /// What a viewer says to its program. Say [`Input::Seen`] of what was shown: the program is held back otherwise. Not
-    /// answered.
+    /// What a viewer says to its program. Say [`Input::Seen`] of what was shown: the program is held back otherwise. What is
+    /// typed waits for the program to read, with nothing else behind it; no more than [`MOST_TYPED`]. Not answered.
     Input(Input),
     /// Which programs there are. Answered with `Programs`.
     Programs,
@@ -158,6 +160,8 @@ pub enum FromDaemon {
     Question(Question),
     /// This question is settled: answered, here or elsewhere, or taken back.
     Settled(u64),
+    /// How much of what the viewer has typed was passed on, in bytes since it began.
+    Passed(u64),
 }
 
 /// How it is with a session.

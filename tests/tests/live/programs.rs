@@ -1,12 +1,13 @@
 //! `cs run`: programs on the server, in the mount.
 
-use std::process::Stdio;
+use std::fs;
+use std::process::{Command, Stdio};
 
 use end_to_end::LIMIT;
 use rustix::process::Signal;
 use testkit::{Process, Ran, wait_until};
 
-use end_to_end::machines::Machines;
+use end_to_end::machines::{Machines, USER};
 
 #[test]
 fn a_program_has_the_three_pipes_and_its_status_comes_back() {
@@ -42,9 +43,7 @@ fn much_goes_through_the_pipes_whole() {
         return;
     };
     drop(machines.cs(&["live", "--no-claude"]).success());
-    let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
-    let mut file = bytes.clone();
-    machines.laptop.write("/home/dev/input", &bytes, 0o644);
+    large_input(&machines);
     let sum = |path: &str| format!("sha256sum < {path} | cut -c1-64");
     let sent = machines.on_laptop(&sum("input")).success().stdout;
     let there = machines
@@ -55,12 +54,86 @@ fn much_goes_through_the_pipes_whole() {
         .on_laptop("cd project && cs run cat < ../input | sha256sum | cut -c1-64")
         .success();
     assert_eq!(back.stdout, sent);
-    file.clear();
     // Whoever reads may go: so does the program.
     let gone = machines
         .on_laptop("cd project && cs run yes | head -1")
         .success();
     assert_eq!((gone.stdout.as_str(), gone.stderr.as_str()), ("y\n", ""));
+}
+
+/// A file of the laptop's that is larger than all that may be on its way.
+fn large_input(machines: &Machines) {
+    let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    machines.laptop.write("/home/dev/input", &bytes, 0o644);
+}
+
+/// Waits until `cs run` does not read any more of its standard input, which is a file.
+#[track_caller]
+fn wait_until_stalled(machines: &Machines) {
+    let path = |process: u32, file: &str| machines.laptop.path(&format!("/proc/{process}/{file}"));
+    let is_cs = |process: &u32| {
+        let words = fs::read(path(*process, "cmdline")).unwrap_or_default();
+        words.starts_with(b"cs\0run\0")
+    };
+    let position = || {
+        let process = machines.laptop.processes().into_iter().find(is_cs)?;
+        let told = fs::read_to_string(path(process, "fdinfo/0")).ok()?;
+        let line = told.lines().find_map(|line| line.strip_prefix("pos:"))?;
+        line.trim().parse::<u64>().ok()
+    };
+    let mut before = None;
+    let mut same = 0;
+    wait_until("the input to be read no more", LIMIT, || {
+        let now = position().filter(|now| *now > 0);
+        same = if now.is_some() && now == before {
+            same + 1
+        } else {
+            0
+        };
+        before = now;
+        same >= 50
+    });
+}
+
+#[test]
+fn what_is_read_late_holds_up_nothing_for_good() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    large_input(&machines);
+    let sent = machines.on_laptop("sha256sum < input").success();
+    let script = "cd project && cs run cat < ../input |
+        (until test -e ../go; do sleep 0.05; done; sha256sum)";
+    let command = machines.laptop.command_as_user(USER, "sh");
+    let mut process = talking(command, script);
+    wait_until_stalled(&machines);
+    machines.laptop.write("/home/dev/go", b"", 0o644);
+    assert_eq!(process.wait_for_line(0, LIMIT), sent.stdout.trim());
+    assert!(process.wait(LIMIT).success());
+}
+
+#[test]
+fn signals_reach_a_program_that_reads_nothing() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(machines.cs(&["live", "--no-claude"]).success());
+    large_input(&machines);
+    let program = "trap 'exit 7' INT; echo ready; while :; do sleep 0.1; done";
+    let script = format!("cd project && exec cs run sh -c \"{program}\" < ../input");
+    let command = machines.laptop.command_as_user(USER, "sh");
+    let mut process = talking(command, &script);
+    assert_eq!(process.wait_for_line(0, LIMIT), "ready");
+    wait_until_stalled(&machines);
+    machines.laptop.signal(&process, Signal::INT);
+    assert_eq!(process.wait(LIMIT).code(), Some(7));
+}
+
+/// A shell's script whose lines are collected.
+fn talking(mut shell: Command, script: &str) -> Process {
+    shell.args(["-c", script]).stderr(Stdio::inherit());
+    Process::spawn_talking(shell)
 }
 
 #[test]

@@ -173,6 +173,7 @@ impl<'a> View<'a> {
     ) -> Result<Option<Left>, CliError> {
         match message {
             Ok(FromDaemon::Output(output)) => return Ok(self.output(output)),
+            Ok(FromDaemon::Passed(passed)) => self.outbox.passed(passed),
             Ok(FromDaemon::Link(LinkState::Ended { reason })) => {
                 return Ok(Some(Left::SessionEnded(reason)));
             }

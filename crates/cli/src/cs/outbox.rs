@@ -1,23 +1,24 @@
 //! What goes to the session's daemon: by a task of its own, since a message that was begun has to be finished.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use live::programs::Input;
 use live_process::client::LocalSender;
-use live_process::local::ToDaemon;
+use live_process::local::{MOST_TYPED, ToDaemon};
 use tokio::sync::{Semaphore, mpsc};
 
 /// The most that is typed at once, in bytes: what the protocol takes as one piece.
 pub(crate) const LARGEST_TYPED: usize = live::programs::LARGEST_PIECE;
-/// How much of what was typed waits for the daemon, in bytes.
-const ROOM: usize = 4 * LARGEST_TYPED;
-
 /// Messages that wait to be said. Nothing is said any more once this is dropped.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: mpsc::UnboundedSender<Input>,
-    room: Arc<Semaphore>,
+    /// How much may be typed, in bytes. What the daemon has not passed on waits there, with nothing else behind it.
+    room: Semaphore,
+    /// How much was typed, and how much of that the daemon has passed on, in bytes.
+    typed: AtomicU64,
+    passed: AtomicU64,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -25,9 +26,13 @@ impl Outbox {
     /// Inside of a tokio runtime.
     pub(crate) fn new(writer: LocalSender) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
-        let room = Arc::new(Semaphore::new(ROOM));
-        let task = tokio::spawn(say(writer, waiting, Arc::clone(&room)));
-        Self { queue, room, task }
+        Self {
+            queue,
+            room: Semaphore::new(MOST_TYPED),
+            typed: AtomicU64::new(0),
+            passed: AtomicU64::new(0),
+            task: tokio::spawn(say(writer, waiting)),
+        }
     }
 
     /// Whether [`Outbox::typed`] takes one more piece.
@@ -51,8 +56,18 @@ impl Outbox {
             return false;
         };
         taken.forget();
+        self.typed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.say(Input::Typed(bytes));
         true
+    }
+
+    /// The daemon has passed on so much of what was typed.
+    pub(crate) fn passed(&self, passed: u64) {
+        // No more than there was.
+        let passed = passed.min(self.typed.load(Ordering::Relaxed));
+        let before = self.passed.fetch_max(passed, Ordering::Relaxed);
+        let more = usize::try_from(passed.saturating_sub(before)).unwrap_or_default();
+        self.room.add_permits(more);
     }
 
     /// Says something short, behind what was typed before.
@@ -68,20 +83,11 @@ impl Drop for Outbox {
     }
 }
 
-async fn say(
-    mut writer: LocalSender,
-    mut waiting: mpsc::UnboundedReceiver<Input>,
-    room: Arc<Semaphore>,
-) {
+async fn say(mut writer: LocalSender, mut waiting: mpsc::UnboundedReceiver<Input>) {
     while let Some(input) = waiting.recv().await {
-        let taken = match &input {
-            Input::Typed(bytes) => bytes.len(),
-            _ => 0,
-        };
         if writer.send(&ToDaemon::Input(input)).await.is_err() {
             return;
         }
-        room.add_permits(taken);
     }
 }
 

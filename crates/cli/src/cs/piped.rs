@@ -118,6 +118,7 @@ impl Pipes<'_> {
             Ok(FromDaemon::Output(Output::Ended { code, signal })) => {
                 return Ok(Some(Left::Ended { code, signal }));
             }
+            Ok(FromDaemon::Passed(passed)) => self.outbox.passed(passed),
             Ok(FromDaemon::Link(LinkState::Ended { reason })) => {
                 return Ok(Some(Left::SessionEnded(reason)));
             }

@@ -18,9 +18,8 @@ pub(super) fn provide(workspace: &Workspace, provisions: &mut Provisions) -> Pat
             continue;
         }
         println!("installing {name} {version} with cargo");
-        let mut install = workspace.cargo(&["install", "--locked", "--quiet", "--force"]);
-        install.arg(format!("{name}@{version}"));
-        install.arg("--root").arg(&directory);
+        let mut install = workspace.cargo_install(&format!("{name}@{version}"));
+        install.arg("--force").arg("--root").arg(&directory);
         let finished = process::run(&mut install, &workspace.log(name), Echo::Silent);
         // The mark of the version comes last: an interrupted install is done again.
         let marked = finished.succeeded && std::fs::write(&mark, "").is_ok();
