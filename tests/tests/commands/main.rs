@@ -6,6 +6,7 @@ mod interactive;
 mod lines;
 mod links;
 mod many;
+mod pipes;
 mod real_client;
 mod rounds;
 mod scene;
