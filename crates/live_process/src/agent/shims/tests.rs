@@ -195,6 +195,15 @@ impl Session {
         timeout(LIMIT, self.orders.recv()).await.unwrap().unwrap()
     }
 
+    /// The next command that is asked for. That output of another was seen may come before.
+    async fn command(&mut self) -> Command {
+        loop {
+            if let (command, Order::Start(_)) = self.order().await {
+                return command;
+            }
+        }
+    }
+
     fn say(&self, command: Command, news: News) {
         self.laptop.send(&ToServer::Command(command, news)).unwrap();
     }
@@ -447,7 +456,7 @@ fn what_is_no_pipe_is_left_to_the_shim() {
             let file = fs::File::open("/dev/null").unwrap();
             // Said to be more than come, too.
             let mut shim = session.shim_that_sends([true; 3], &[file.as_fd()]).await;
-            let (command, _) = session.order().await;
+            let command = session.command().await;
             session.say(command, News::Started);
             assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
             let (stream, bytes) = (Stream::Out, Bytes::from("out"));
@@ -467,7 +476,7 @@ fn what_is_no_pipe_is_left_to_the_shim() {
                 let sent = [true, false, false];
                 let input = [input.as_fd()];
                 let mut shim = session.shim_with_room(room.clone(), sent, &input).await;
-                let (command, _) = session.order().await;
+                let command = session.command().await;
                 session.say(command, News::Started);
                 assert_eq!(shim.hear().await, ToShim::Started { reads_input });
                 shims.push(shim);
