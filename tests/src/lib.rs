@@ -11,6 +11,9 @@ pub mod dashboard;
 pub mod machines;
 pub mod server;
 pub mod socket_io;
+mod stalled;
+
+pub use stalled::wait_until_stalled;
 
 use serde_json::{Value, json};
 use std::fs;

@@ -1,6 +1,5 @@
 //! `cs run`: programs on the server, in the mount.
 
-use std::fs;
 use std::process::{Command, Stdio};
 
 use end_to_end::LIMIT;
@@ -8,6 +7,7 @@ use rustix::process::Signal;
 use testkit::{Process, Ran, wait_until};
 
 use end_to_end::machines::{Machines, USER};
+use end_to_end::wait_until_stalled;
 
 #[test]
 fn a_program_has_the_three_pipes_and_its_status_comes_back() {
@@ -67,34 +67,6 @@ fn large_input(machines: &Machines) {
     machines.laptop.write("/home/dev/input", &bytes, 0o644);
 }
 
-/// Waits until `cs run` does not read any more of its standard input, which is a file.
-#[track_caller]
-fn wait_until_stalled(machines: &Machines) {
-    let path = |process: u32, file: &str| machines.laptop.path(&format!("/proc/{process}/{file}"));
-    let is_cs = |process: &u32| {
-        let words = fs::read(path(*process, "cmdline")).unwrap_or_default();
-        words.starts_with(b"cs\0run\0")
-    };
-    let position = || {
-        let process = machines.laptop.processes().into_iter().find(is_cs)?;
-        let told = fs::read_to_string(path(process, "fdinfo/0")).ok()?;
-        let line = told.lines().find_map(|line| line.strip_prefix("pos:"))?;
-        line.trim().parse::<u64>().ok()
-    };
-    let mut before = None;
-    let mut same = 0;
-    wait_until("the input to be read no more", LIMIT, || {
-        let now = position().filter(|now| *now > 0);
-        same = if now.is_some() && now == before {
-            same + 1
-        } else {
-            0
-        };
-        before = now;
-        same >= 50
-    });
-}
-
 #[test]
 fn what_is_read_late_holds_up_nothing_for_good() {
     let Some(machines) = Machines::or_skip() else {
@@ -107,7 +79,7 @@ fn what_is_read_late_holds_up_nothing_for_good() {
         (until test -e ../go; do sleep 0.05; done; sha256sum)";
     let command = machines.laptop.command_as_user(USER, "sh");
     let mut process = talking(command, script);
-    wait_until_stalled(&machines);
+    wait_until_stalled(&machines.laptop, |words| words.starts_with(b"cs\0run\0"));
     machines.laptop.write("/home/dev/go", b"", 0o644);
     assert_eq!(process.wait_for_line(0, LIMIT), sent.stdout.trim());
     assert!(process.wait(LIMIT).success());
@@ -125,7 +97,7 @@ fn signals_reach_a_program_that_reads_nothing() {
     let command = machines.laptop.command_as_user(USER, "sh");
     let mut process = talking(command, &script);
     assert_eq!(process.wait_for_line(0, LIMIT), "ready");
-    wait_until_stalled(&machines);
+    wait_until_stalled(&machines.laptop, |words| words.starts_with(b"cs\0run\0"));
     machines.laptop.signal(&process, Signal::INT);
     assert_eq!(process.wait(LIMIT).code(), Some(7));
 }
