@@ -16,12 +16,21 @@ fn path() -> PathBuf {
 
 /// Keeps both sides of the comparison `id`, in place of what an earlier run has measured; other rows stay.
 pub(crate) fn keep(id: &str, ours: f64, beside: f64) {
+    put(id, ours, Some(beside));
+}
+
+/// As [`keep`], where there is nothing to be had here to put beside it.
+pub(crate) fn keep_alone(id: &str, ours: f64) {
+    put(id, ours, None);
+}
+
+fn put(id: &str, ours: f64, beside: Option<f64>) {
     let path = path();
     let before = fs::read(&path).ok();
     let mut results: Value = before
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_else(|| json!({"format": 1}));
-    let (ours, beside) = (rounded(ours), rounded(beside));
+    let (ours, beside) = (rounded(ours), beside.map(rounded));
     let machine = Machine::read().to_string();
     results["rows"][id] = json!({"ours": ours, "beside": beside, "machine": machine});
     fs::create_dir_all(path.parent().unwrap()).unwrap();

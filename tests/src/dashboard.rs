@@ -47,7 +47,7 @@ impl Dashboard {
         });
         let password = json!({"password": PASSWORD});
         let (status, body) = dashboard.ask("POST", "/api/auth/setup", &password);
-        assert_eq!(status, 200, "{body}");
+        assert_eq!(status, 201, "{body}");
         dashboard.token = body["api_token"].as_str().unwrap().to_owned();
         dashboard
     }

@@ -24,6 +24,7 @@ pub fn wait_until_stalled(host: &Host, is_so: impl Fn(&[u8]) -> bool) {
         let line = told.lines().find_map(|line| line.strip_prefix("pos:"))?;
         line.trim().parse::<u64>().ok()
     };
+    // Nothing tells that it stays so. Whoever goes on too early is not wrong, only less strict.
     let (mut before, mut same) = (None, 0);
     wait_until("the input to be read no more", LIMIT, || {
         let now = position().filter(|now| *now > 0);

@@ -19,6 +19,12 @@ const loaders = {
   zh: () => import('./locales/zh.js'),
 };
 
+/** @typedef {{default: Record<string, string>, ofPasswords: Record<string, string>}} ServerWords */
+/** @type {Partial<Record<Locale, () => Promise<ServerWords>>>} */
+const serverWords = { fr: () => import('./server-words/fr.js'), zh: () => import('./server-words/zh.js') };
+
+/** @type {Record<string, string>} What the server says: English → the present language. */
+let said = {};
 /** @type {Locale} */
 let current = 'en';
 let plurals = new Intl.PluralRules('en');
@@ -84,6 +90,25 @@ function fill(text, parameters) {
   });
 }
 
+/**
+ * What the server has said, in the present language: it speaks English. Sentence by sentence if all of it together is not
+ * known; what is not known is as it was.
+ * @template {string|null|undefined} T
+ * @param {T} text
+ * @returns {T|string}
+ */
+export function ofServer(text) {
+  if (!text) return text;
+  const ofSentence = (/** @type {string} */ sentence) => said[sentence] ?? sentence;
+  return (
+    said[text] ??
+    text
+      .split(/(?<=\.) /)
+      .map(ofSentence)
+      .join(' ')
+  );
+}
+
 /** The language to begin with: the one chosen, else the first of the browser's that exists here. @returns {Locale} */
 export function preferredLocale() {
   const chosen = preferences.language();
@@ -100,10 +125,11 @@ export function preferredLocale() {
  * @param {Locale} language
  */
 export async function setLanguage(language) {
-  const { default: messages } = await loaders[language]();
+  const [{ default: messages }, words] = await Promise.all([loaders[language](), serverWords[language]?.()]);
   // What a later part has registered under its own keys stays.
   catalogue[language] = { ...messages, ...catalogue[language] };
   current = language;
+  said = { ...words?.default, ...words?.ofPasswords };
   plurals = new Intl.PluralRules(languageTag());
   document.documentElement.lang = current === 'zh' ? 'zh-Hans' : current;
   for (const listener of listeners) listener();

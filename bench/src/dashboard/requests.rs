@@ -34,8 +34,8 @@ pub(crate) fn requests() {
         );
         match server::python(&server.home, &server.token) {
             Err(reason) => println!("        a Python program: left out, {reason}"),
-            Ok((mut process, address)) => {
-                let python = load(&address, &server.token);
+            Ok(program) => {
+                let python = load(&program.address, &server.token);
                 println!(
                     "        a Python program: {:>9.0} requests/s, p50 {:.3} ms, p99 {:.3} ms; ours: {:.0} times, p99 1/{:.0}",
                     python.per_second,
@@ -49,8 +49,11 @@ pub(crate) fn requests() {
                     ours.per_second,
                     python.per_second,
                 );
-                drop(process.kill());
-                drop(process.wait());
+                results::keep(
+                    &format!("dashboard/requests/{accounts}/p99"),
+                    millis(ours.p99),
+                    millis(python.p99),
+                );
             }
         }
     }

@@ -82,17 +82,7 @@ impl Server {
     }
 
     fn ask(&self, request: &str) -> Value {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let text = String::from_utf8_lossy(&answer);
-        let body = text.split_once("\r\n\r\n").expect("an answer").1;
-        let start = body
-            .find(['{', '['])
-            .unwrap_or_else(|| panic!("no JSON: {text}"));
-        let end = body.rfind(['}', ']']).unwrap();
-        serde_json::from_str(&body[start..=end]).unwrap()
+        ask(&self.address, request)
     }
 
     /// A directory in which the stand-in for the client runs `script`.
@@ -117,6 +107,21 @@ impl Server {
             .unwrap()
             .count()
     }
+}
+
+/// The JSON that is answered.
+fn ask(address: &str, request: &str) -> Value {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer);
+    let body = text.split_once("\r\n\r\n").expect("an answer").1;
+    let start = body
+        .find(['{', '['])
+        .unwrap_or_else(|| panic!("no JSON: {text}"));
+    let end = body.rfind(['}', ']']).unwrap();
+    serde_json::from_str(&body[start..=end]).unwrap()
 }
 
 impl Drop for Server {
@@ -218,8 +223,39 @@ fn make_executable(path: &std::path::Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// The Python program, running. Ended when dropped.
+pub(crate) struct Python {
+    pub(crate) address: String,
+    /// From the start of the process to its first answer.
+    pub(crate) ready_after: Duration,
+    process: Child,
+}
+
+impl Python {
+    pub(crate) fn ask_for_accounts(&self, token: &str) {
+        ask(
+            &self.address,
+            &format!(
+                "GET /api/accounts HTTP/1.1\r\nHost: {}\r\nX-Auth-Token: {token}\r\nConnection: close\r\n\r\n",
+                self.address,
+            ),
+        );
+    }
+
+    pub(crate) fn resident_kib(&self) -> u64 {
+        resident_kib(self.process.id())
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
 /// The Python program in the same home; why not, if it cannot be run here.
-pub(crate) fn python(home: &TestHome, token: &str) -> Result<(Child, String), String> {
+pub(crate) fn python(home: &TestHome, token: &str) -> Result<Python, String> {
     #[allow(clippy::disallowed_methods, reason = "a program reads its environment")]
     let search_path = std::env::var_os("PATH").unwrap_or_default();
     let command = || {
@@ -236,13 +272,18 @@ pub(crate) fn python(home: &TestHome, token: &str) -> Result<(Child, String), St
         return Err("python3 with `cryptography` and `flask` is missing".to_owned());
     }
     let port = free_port();
-    let child = command()
+    let began = Instant::now();
+    let process = command()
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/dashboard.py"))
         .arg(home.vault_dir())
         .args([&port.to_string(), token])
         .spawn()
         .map_err(|error| error.to_string())?;
     let address = format!("127.0.0.1:{port}");
-    answers(&address, Instant::now());
-    Ok((child, address))
+    let ready_after = answers(&address, began);
+    Ok(Python {
+        address,
+        ready_after,
+        process,
+    })
 }

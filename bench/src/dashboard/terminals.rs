@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::server::Server;
+use super::server::{Server, python};
 use super::socket::Socket;
 use crate::results;
 
@@ -12,6 +13,7 @@ use crate::results;
 const FLOOD: usize = 50_000_000;
 const KEYS: usize = 1_000;
 const IDLE: usize = 20;
+const STARTS: usize = 9;
 const END: &str = "the end of it";
 /// ttyd 1.7.7 where the bare pseudo-terminal gave 56 MB/s: it is in no Debian release that can be relied on.
 const TTYD: &str = "ttyd, measured elsewhere";
@@ -66,6 +68,7 @@ fn throughput(server: &Server, account: &str) {
         rates[1] / bare,
     );
     results::keep("dashboard/terminal", rates[1], bare);
+    results::keep_alone("dashboard/terminal/cpu", costs[1] / 1_000.0);
 }
 
 /// The same text through a pseudo-terminal that is read and thrown away.
@@ -131,6 +134,10 @@ fn echo(server: &Server, account: &str) {
         "  while another session floods: {:.3} / {:.3} ms ({TTYD}: 0.4 / 2.9)",
         busy.0, busy.1
     );
+    for (when, (p50, p99)) in [("idle", idle), ("flooded", busy)] {
+        results::keep_alone(&format!("dashboard/echo/{when}/p50"), p50);
+        results::keep_alone(&format!("dashboard/echo/{when}/p99"), p99);
+    }
 }
 
 fn keys(socket: &mut Socket) -> (f64, f64) {
@@ -156,29 +163,71 @@ fn keys(socket: &mut Socket) -> (f64, f64) {
 /// Start, idle memory, and each terminal that nobody uses.
 pub(crate) fn standing() {
     println!("\nbeing there");
-    let mut ready: Vec<Duration> = Vec::new();
-    for _ in 0..9 {
-        ready.push(Server::with_accounts(10).ready_after);
-    }
-    ready.sort_unstable();
     let mut server = Server::with_accounts(10);
-    let after_set_up = server.resident_kib();
+    let after_set_up = mebibytes(server.resident_kib());
+    let (ready, beside) = readiness(&server);
     server.start_again();
     let account = account(&server);
     let directory = server.directory_that_runs("idle", "exec cat\n");
-    let idle = server.resident_kib();
+    let idle = mebibytes(server.resident_kib());
     println!(
-        "  ready to answer {:.0} ms after its start (bar 50); idle {:.1} MiB (bar 25); {:.1} MiB in the process that was set up in",
-        ready[4].as_secs_f64() * 1_000.0,
-        idle as f64 / 1_024.0,
-        after_set_up as f64 / 1_024.0
+        "  ready to answer {ready:.0} ms after its start (bar 50); idle {idle:.1} MiB (bar 25); {after_set_up:.1} MiB in the process that was set up in",
     );
+    match beside {
+        Err(reason) => {
+            println!("        a Python program: left out, {reason}");
+            results::keep_alone("dashboard/ready", ready);
+            results::keep_alone("dashboard/idle-memory", idle);
+        }
+        Ok((python_ready, python_idle)) => {
+            println!("        a Python program: {python_ready:.0} ms; {python_idle:.1} MiB");
+            results::keep("dashboard/ready", ready, python_ready);
+            results::keep("dashboard/idle-memory", idle, python_idle);
+        }
+    }
+    idle_terminals(&server, &account, &directory);
+}
+
+/// How long a start takes until the first answer, in milliseconds, and the same of the Python program with its memory in
+/// MiB when it has been asked once, as ours has; in turn, and the median.
+fn readiness(server: &Server) -> (f64, Result<(f64, f64), String>) {
+    let (mut ours, mut beside) = (Vec::new(), Vec::new());
+    let mut memory = Vec::new();
+    let mut reason = String::new();
+    for _ in 0..STARTS {
+        ours.push(Server::with_accounts(10).ready_after.as_secs_f64() * 1_000.0);
+        match python(&server.home, &server.token) {
+            Err(why) => reason = why,
+            Ok(program) => {
+                beside.push(program.ready_after.as_secs_f64() * 1_000.0);
+                program.ask_for_accounts(&server.token);
+                memory.push(mebibytes(program.resident_kib()));
+            }
+        }
+    }
+    let python = match beside.is_empty() {
+        true => Err(reason),
+        false => Ok((median(&mut beside), median(&mut memory))),
+    };
+    (median(&mut ours), python)
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn mebibytes(kib: u64) -> f64 {
+    kib as f64 / 1_024.0
+}
+
+fn idle_terminals(server: &Server, account: &str, directory: &Path) {
     // The first one brings in what all share.
-    let first = Socket::start(&server, &account, &directory);
+    let first = Socket::start(server, account, directory);
     std::thread::sleep(Duration::from_millis(500));
     let (before, threads) = (server.resident_kib(), server.threads());
     let sockets: Vec<Socket> = (0..IDLE)
-        .map(|_| Socket::start(&server, &account, &directory))
+        .map(|_| Socket::start(server, account, directory))
         .collect();
     std::thread::sleep(Duration::from_millis(500));
     let each = server.resident_kib().saturating_sub(before) as f64 / IDLE as f64;
@@ -186,5 +235,6 @@ pub(crate) fn standing() {
         "  each idle terminal with its viewer: {each:.0} KiB (bar 64), {} threads more for {IDLE} of them",
         server.threads().saturating_sub(threads),
     );
+    results::keep_alone("dashboard/idle-terminal", each);
     drop((first, sockets));
 }

@@ -1,8 +1,8 @@
-//! A change on the laptop: from the write until a process on the server reads it.
+//! A change on the laptop: from then until a process on the server sees it.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,60 +16,111 @@ use super::{millis, print, quantile};
 const ROUNDS: u32 = 50;
 /// How often the reader looks.
 const PAUSE: Duration = Duration::from_micros(200);
+/// Holds the number of the last change.
+const FILE: &str = "changing";
 
-/// Makes what reads the number that the file holds.
-type Reader = fn(&Path) -> Box<dyn FnMut() -> u32>;
+/// Makes the change of a number.
+type Writer = Box<dyn FnMut(u32)>;
+/// Finds the number of the last change.
+type Reader = Box<dyn FnMut() -> u32 + Send>;
 
-pub(super) fn changes(scene: &Scene) {
-    scene.on_laptop(&format!("printf '%08d' 0 > {PROJECT}/changing"));
-    scene.cs(&["live", "--no-claude"]);
-    let path = format!("{}/changing", scene.mount());
-    let readers: [(&str, Reader); 2] = [
-        ("a change, read by name", |path| {
-            let path = path.to_owned();
+/// A kind of change. Each has a number.
+struct Kind {
+    label: &'static str,
+    /// Of the first.
+    first: u32,
+    /// In a directory.
+    writer: fn(&Path) -> Writer,
+    /// In a directory, from the first on.
+    reader: fn(&Path, u32) -> Reader,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        label: "a change, read by name",
+        first: 1_000,
+        writer: write,
+        reader: |directory, _| {
+            let path = directory.join(FILE);
             Box::new(move || number(&fs::read(&path).unwrap()))
-        }),
-        ("a change, read through an open file", |path| {
-            let file = File::open(path).unwrap();
+        },
+    },
+    Kind {
+        label: "a change, read through an open file",
+        first: 2_000,
+        writer: write,
+        reader: |directory, _| {
+            let file = File::open(directory.join(FILE)).unwrap();
             Box::new(move || {
                 let mut bytes = [0; 8];
                 file.read_exact_at(&mut bytes, 0).unwrap();
                 number(&bytes)
             })
-        }),
-    ];
-    for ((label, reader), first) in readers.into_iter().zip([1_000, 2_000]) {
-        let times = measured(scene, &path, reader, first);
+        },
+    },
+    Kind {
+        label: "a name that comes",
+        first: 3_000,
+        writer: |directory| {
+            let directory = directory.to_owned();
+            Box::new(move |number| drop(File::create_new(named(&directory, number)).unwrap()))
+        },
+        reader: |directory, first| names(directory, first, true),
+    },
+    Kind {
+        label: "a name that goes",
+        first: GOING,
+        writer: |directory| {
+            let directory = directory.to_owned();
+            Box::new(move |number| fs::remove_file(named(&directory, number)).unwrap())
+        },
+        reader: |directory, first| names(directory, first, false),
+    },
+];
+/// The number of the first name that goes.
+const GOING: u32 = 4_000;
+
+pub(super) fn changes(scene: &Scene) {
+    let last = GOING + ROUNDS;
+    scene.on_laptop(&format!(
+        "cd {PROJECT} && printf '%08d' 0 > {FILE} && for each in $(seq {GOING} {last}); do : > name-$each; done"
+    ));
+    scene.cs(&["live", "--no-claude"]);
+    let mount = PathBuf::from(scene.mount());
+    for kind in &KINDS {
+        let times = measured(scene, &mount, kind);
         let beside = format!("   (p50 {:.2})", millis(quantile(&times, 0.5)));
         print(
             scene,
-            label,
+            kind.label,
             quantile(&times, 0.99),
             scene.bar(1, 50),
             &beside,
         );
     }
     scene.cs(&["stop"]);
+    scene.on_laptop(&format!("cd {PROJECT} && rm -f {FILE} name-*"));
 }
 
-fn measured(scene: &Scene, path: &str, reader: Reader, first: u32) -> Vec<Duration> {
-    let here = scene.laptop.path(&format!("{PROJECT}/changing"));
-    let here = OpenOptions::new().write(true).open(here).unwrap();
-    let write = |number: u32| {
-        here.write_all_at(format!("{number:08}").as_bytes(), 0)
-            .unwrap();
-    };
+fn measured(scene: &Scene, mount: &Path, kind: &Kind) -> Vec<Duration> {
+    let Kind {
+        first,
+        writer,
+        reader,
+        ..
+    } = *kind;
+    let mut write = writer(&scene.laptop.path(PROJECT));
     let last = first + ROUNDS;
-    write(first);
     thread::scope(|scope| {
         let (seen, sees) = channel();
         scope.spawn(move || {
             let user = scene.user();
             scene.server.in_mounts(|| {
                 become_user(user);
-                watch(reader(Path::new(path)), last, &seen);
+                watch(reader(mount, first), last, &seen);
             });
         });
+        write(first);
         until(&sees, first);
         (first + 1..=last)
             .map(|number| {
@@ -81,8 +132,33 @@ fn measured(scene: &Scene, path: &str, reader: Reader, first: u32) -> Vec<Durati
     })
 }
 
+/// Writes the number into the file, which stays open.
+fn write(directory: &Path) -> Writer {
+    let file = OpenOptions::new().write(true).open(directory.join(FILE));
+    let file = file.unwrap();
+    Box::new(move |number| {
+        file.write_all_at(format!("{number:08}").as_bytes(), 0)
+            .unwrap();
+    })
+}
+
+/// How far names are there from the `first` on, or are not.
+fn names(directory: &Path, first: u32, are_there: bool) -> Reader {
+    let (directory, mut next) = (directory.to_owned(), first);
+    Box::new(move || {
+        if named(&directory, next).exists() == are_there {
+            next += 1;
+        }
+        next - 1
+    })
+}
+
+fn named(directory: &Path, number: u32) -> PathBuf {
+    directory.join(format!("name-{number}"))
+}
+
 /// Sends each number when it is read first, up to the `last` one.
-fn watch(mut read: Box<dyn FnMut() -> u32>, last: u32, seen: &Sender<(u32, Instant)>) {
+fn watch(mut read: Reader, last: u32, seen: &Sender<(u32, Instant)>) {
     let mut newest = None;
     while newest != Some(last) {
         let number = read();

@@ -17,7 +17,7 @@ use tree::Tree;
 use crate::options;
 
 /// In milliseconds, unless told otherwise by `--rtt=0,20,80`.
-const ROUND_TRIPS: [u64; 2] = [0, 20];
+const ROUND_TRIPS: [u64; 3] = [0, 20, 80];
 
 pub(crate) fn mount() {
     println!(

@@ -58,7 +58,7 @@ impl TestDashboard {
         let code = self.app.setup_code().unwrap();
         let body = json!({"password": PASSWORD, "code": code});
         let answer = self.ask(post("/api/auth/setup", &body)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.json);
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.json);
         Browser {
             cookie: answer.cookie().unwrap(),
             api_token: answer.json["api_token"].as_str().unwrap().to_owned(),

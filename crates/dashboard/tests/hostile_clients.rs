@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dashboard::{Dashboard, DashboardError, Directories, Network, Options, TlsFiles};
@@ -26,8 +26,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "FAKE correct horse battery staple";
 
 struct Server {
-    _home: TestHome,
+    home: TestHome,
     address: SocketAddr,
+    /// What was reported.
+    log: Arc<Mutex<Vec<String>>>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -38,13 +40,18 @@ impl Server {
         let listeners = dashboard::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let options = options(&home, address, proxies);
-        let dashboard = Dashboard::open(options, listeners, None).unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let reported = Arc::clone(&log);
+        let dashboard = Dashboard::open(options, listeners, None)
+            .unwrap()
+            .reporting(move |line| reported.lock().unwrap().push(line.to_owned()));
         assert_eq!(dashboard.addresses(), [address]);
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(dashboard.run(async { drop(stopped.await) }));
         Self {
-            _home: home,
+            home,
             address,
+            log,
             stop,
             running,
         }
@@ -67,7 +74,7 @@ impl Server {
             .await
             .request("POST", "/api/auth/setup", json, &body)
             .await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.status, 201, "{answer:?}");
         let answer: Value = serde_json::from_str(&answer.body).unwrap();
         answer["api_token"].as_str().unwrap().to_owned()
     }
@@ -262,6 +269,36 @@ async fn nothing_of_a_request_becomes_a_header_of_the_answer() {
             "{answer:?}"
         );
     }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_of_a_request_stands_in_the_log() {
+    let server = Server::start(&[]);
+    let token = server.token().await;
+    // From now on every question fails.
+    let vault = server.home.vault_dir();
+    std::fs::rename(vault.join("dashboard.db"), vault.join("elsewhere")).unwrap();
+    let headers = format!("X-Auth-Token: {token}\r\nCookie: claude_accounts_session={token}\r\n");
+    let paths = [
+        "/api/accounts",
+        "/api/events",
+        "/api/auth/status",
+        "/socket.io/",
+    ];
+    for path in paths {
+        let asked = format!("{path}?EIO=4&transport=polling&token={token}");
+        let mut client = server.connect().await;
+        let answer = client.request("GET", &asked, &headers, "").await;
+        assert_eq!(answer.status, 503, "{path}: {answer:?}");
+    }
+    let log = server.log.lock().unwrap().clone();
+    for path in paths {
+        let is_told = |line: &String| line.starts_with(&format!("GET {path}: 503 "));
+        assert!(log.iter().any(is_told), "{path}: {log:?}");
+    }
+    let log = log.join("\n");
+    assert!(!log.contains(&token) && !log.contains("token="), "{log}");
     server.stop().await;
 }
 

@@ -6,7 +6,8 @@
 //!
 //! What a command reads and outputs goes in one lane of its own kind, in order, and so does when it begins and ends. Signals,
 //! sizes and what was seen and taken go in the lane of terminals, so that they wait for no contents; nothing but
-//! [`Order::Start`] is said of a command before [`News::Started`] has come, so they cannot go first. [`News::Settled`], the
+//! [`Order::Start`] and [`Order::TakenBack`] is said of a command before [`News::Started`] has come, so they cannot go first.
+//! [`News::Settled`], the
 //! last that is said of a command that has run, goes in the lane of [`crate::message::ToServer::Changed`], behind what the
 //! command has changed; it may come before what the command has output, and even before [`News::Started`].
 
@@ -98,6 +99,12 @@ pub enum Order {
     Signal(i32),
     /// So much of its output, of both streams together, has been passed on: in bytes, since it began.
     Seen(u64),
+    /// Nobody reads that of its output any more, so it is not to be read here either: the command learns of it as it would of
+    /// a pipe on its own machine. What still comes of it is dropped.
+    Unread(Stream),
+    /// Whoever typed it is gone before it was said to run: it is not to begin. If it has, it is to end; `Started` is answered
+    /// with `End` all the same.
+    TakenBack,
     /// Whoever typed it is gone: it and everything that it has started is to end. Nothing more is said of it by the server,
     /// and the laptop says nothing more either but `Ended` and `Settled`.
     End,
@@ -171,7 +178,13 @@ impl Order {
         match self {
             Self::Start(start) => start.memory(),
             Self::Input(bytes) => bytes.len(),
-            Self::InputEnded | Self::Resize(_) | Self::Signal(_) | Self::Seen(_) | Self::End => 0,
+            Self::InputEnded
+            | Self::Resize(_)
+            | Self::Signal(_)
+            | Self::Seen(_)
+            | Self::Unread(_)
+            | Self::TakenBack
+            | Self::End => 0,
         }
     }
 }
@@ -220,6 +233,8 @@ impl fmt::Debug for Order {
             Self::Resize(size) => write!(formatter, "Resize({size:?})"),
             Self::Signal(signal) => write!(formatter, "Signal({signal})"),
             Self::Seen(seen) => write!(formatter, "Seen({seen})"),
+            Self::Unread(stream) => write!(formatter, "Unread({stream:?})"),
+            Self::TakenBack => formatter.write_str("TakenBack"),
             Self::End => formatter.write_str("End"),
         }
     }

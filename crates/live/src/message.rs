@@ -23,6 +23,9 @@ pub enum ToLaptop {
     Taken(Viewer, u64),
     /// What is said of a command that runs on the laptop, or is to.
     Command(Command, Order),
+    /// Whoever asked for the files up to this number was told that it has failed: what was not begun of it is not to be done
+    /// any more, but for what was open, which is to be closed.
+    GivenUp(u64),
 }
 
 /// What the laptop says to the server.
@@ -38,6 +41,12 @@ pub enum ToServer {
     Program(Viewer, Input),
     /// How a command on the laptop fares.
     Command(Command, News),
+}
+
+/// Whether a request was numbered no later than `last`. Numbers begin anywhere, and go on from the largest with 0.
+#[must_use]
+pub fn is_up_to(number: u64, last: u64) -> bool {
+    last.wrapping_sub(number) <= u64::MAX / 2
 }
 
 /// Something that is said.
@@ -77,13 +86,21 @@ impl Message for ToLaptop {
             Self::File(..) => Lane::Metadata,
             Self::Program(..)
             | Self::Taken(..)
-            | Self::Command(_, Order::Signal(_) | Order::Resize(_) | Order::Seen(_) | Order::End) => {
-                Lane::Terminal
-            }
-            Self::Command(command, Order::Start(_) | Order::Input(_) | Order::InputEnded) => {
-                command.lane()
-            }
-            Self::Control(..) => Lane::Control,
+            | Self::Command(
+                _,
+                Order::Signal(_)
+                | Order::Resize(_)
+                | Order::Seen(_)
+                | Order::Unread(_)
+                | Order::End,
+            ) => Lane::Terminal,
+            // What takes it back is not to come before it.
+            Self::Command(
+                command,
+                Order::Start(_) | Order::TakenBack | Order::Input(_) | Order::InputEnded,
+            ) => command.lane(),
+            // It is to come before what it is about, which is sent again after a cut.
+            Self::Control(..) | Self::GivenUp(_) => Lane::Control,
         }
     }
 }

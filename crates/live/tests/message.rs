@@ -12,7 +12,7 @@ use bytes::Bytes;
 use common::said::{change, outcome, request};
 use live::commands::{Command, News, Order};
 use live::files::{Handle, Place, Reply, Request, Root, Target};
-use live::message::{Message, ToLaptop, ToServer};
+use live::message::{Message, ToLaptop, ToServer, is_up_to};
 use live::programs::Viewer;
 use live::{LARGEST_MESSAGE, Lane, RelativePath, files};
 use proptest::collection::vec;
@@ -61,6 +61,7 @@ proptest! {
         same(&ToServer::Program(Viewer(number), input));
         same(&ToLaptop::Program(Viewer(number), output));
         same(&ToLaptop::Taken(Viewer(number), number));
+        same(&ToLaptop::GivenUp(number));
     }
 
     #[test]
@@ -165,6 +166,20 @@ fn the_greatest_transfers_fit_into_a_message() {
 }
 
 #[test]
+fn what_was_given_up_is_known_by_its_number_wherever_they_began() {
+    for last in [7_u64, 1 << 63, u64::MAX, 0, 2] {
+        assert!(is_up_to(last, last));
+        for later in [1, 1000, 1 << 40] {
+            let next = last.wrapping_add(later);
+            assert!(is_up_to(last, next) && !is_up_to(next, last));
+        }
+    }
+    let close = ToLaptop::File(1, Request::Close(Handle(1)));
+    assert_eq!(ToLaptop::GivenUp(1).lane(), Lane::Control);
+    assert_ne!(close.lane(), Lane::Control);
+}
+
+#[test]
 fn contents_go_behind_names() {
     let handle = Handle(1);
     let read = Request::Read {
@@ -208,6 +223,7 @@ fn the_end_of_a_command_goes_behind_its_output_and_a_signal_before_its_input() {
         assert_eq!(lane(output), lane(ended));
         let lane = |order| ToLaptop::Command(command, order).lane();
         assert_eq!(lane(Order::Input(Bytes::new())), lane(Order::InputEnded));
+        assert_eq!(lane(Order::Input(Bytes::new())), lane(Order::TakenBack));
         assert_eq!(lane(Order::Signal(2)), Lane::Terminal);
     }
 }

@@ -78,18 +78,23 @@ pub enum CommandOutcome {
 impl LoggedCommand {
     /// The same with no more words than are written down.
     fn cut(mut self) -> Self {
-        let mut room = LONGEST;
-        for (place, word) in self.words.iter_mut().enumerate() {
-            if word.len() >= room {
-                word.truncate(word.floor_char_boundary(room));
-                self.words.truncate(place + 1);
-                self.is_cut = true;
-                break;
-            }
-            room -= word.len() + 1;
-        }
+        self.is_cut = cut(&mut self.words);
         self
     }
+}
+
+/// Leaves no more of a command's words than are written down; whether there were more.
+pub(crate) fn cut(words: &mut Vec<String>) -> bool {
+    let mut room = LONGEST;
+    for (place, word) in words.iter_mut().enumerate() {
+        if word.len() >= room {
+            word.truncate(word.floor_char_boundary(room));
+            words.truncate(place + 1);
+            return true;
+        }
+        room -= word.len() + 1;
+    }
+    false
 }
 
 /// Writes commands down.

@@ -9,6 +9,7 @@ mod directories;
 mod holding;
 mod link_state;
 mod serving;
+mod sleeping;
 mod stopping;
 mod viewing;
 
@@ -175,7 +176,7 @@ impl Daemon {
     fn write_record(&self) {
         let record = {
             let mut record = self.record();
-            record.directories = self.directories.published();
+            record.directories = self.directories.lasting();
             record.clone()
         };
         if let Err(error) = record.write(&self.places.session(&self.name)) {
@@ -244,6 +245,7 @@ impl Running {
         let (keeper, kept) =
             reconnect::keep(connection.clone(), ssh, reconnect::Options::default());
         let (link, telling) = link_state::tell(&keeper);
+        let waking = sleeping::wake_after_it(keeper.clone());
         let (stops, stops_receiver) = mpsc::channel(1);
         let daemon = Daemon {
             programs: publisher.programs(),
@@ -266,6 +268,7 @@ impl Running {
         let tasks = vec![
             tokio::spawn(async move { drop(kept.await) }),
             tokio::spawn(telling),
+            tokio::spawn(waking),
             tokio::spawn(directories::keep_trying(Arc::clone(&publisher))),
             tokio::spawn(publish(publisher, receiver)),
         ];

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use framing::{LARGEST, LocalError, LocalMessage, MessageReader, MessageWriter};
 
 /// The version of all that is said here.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// How much of what a viewer types may not have been [passed on](FromDaemon::Passed), in bytes.
 pub const MOST_TYPED: usize = 16 * LARGEST_PIECE;
 
@@ -37,7 +37,8 @@ pub enum ToDaemon {
         /// Nothing in it can be changed from the server.
         read_only: bool,
     },
-    /// A directory is not to be published any more. Answered with `Done` once the server has it no longer.
+    /// A directory is not to be published any more. Answered with `Removed` once the server has it no longer; goes on if
+    /// nobody waits for that.
     Remove {
         /// Which: as it was added, or as it is resolved.
         directory: LocalPath,
@@ -90,6 +91,10 @@ pub enum ToDaemon {
         /// What.
         answer: QuestionAnswer,
     },
+    /// Which commands of the server run here now. Answered with `Commands`.
+    Commands,
+    /// Which programs of this laptop the names of the list are in this session. Answered with `Found`.
+    Find,
 }
 
 /// Whether a command of the server may run on this laptop.
@@ -162,6 +167,20 @@ pub enum FromDaemon {
     Settled(u64),
     /// How much of what the viewer has typed was passed on, in bytes since it began.
     Passed(u64),
+    /// The commands that run here and have not ended, the oldest first.
+    Commands {
+        /// As many as can be said.
+        commands: Vec<OngoingCommand>,
+        /// How many there are besides.
+        more: u32,
+    },
+    /// Each name of the list, and what runs here for it, if anything does. Nothing if no commands run here.
+    Found(Vec<(String, Option<LocalPath>)>),
+    /// The server has the directory no longer.
+    Removed {
+        /// It has said that it has unmounted it: what programs there have written in it is here.
+        is_confirmed: bool,
+    },
 }
 
 /// How it is with a session.
@@ -200,6 +219,23 @@ pub struct CommandStatus {
     pub names: u32,
     /// How many run, or have left something running.
     pub running: u32,
+}
+
+/// A command of the server that runs on the laptop. Its words are the server's: make them printable before they are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OngoingCommand {
+    /// When it was asked for: milliseconds since 1970.
+    pub at: i64,
+    /// Where, on the laptop.
+    pub directory: LocalPath,
+    /// Its name and its arguments, no more of them than are written down when it has ended.
+    pub words: Vec<String>,
+    /// There are more.
+    pub is_cut: bool,
+    /// How long it has run by now, in milliseconds.
+    pub duration_ms: u64,
+    /// How much it has output, in bytes.
+    pub output: u64,
 }
 
 /// How it is with the account that a session brings along.
@@ -287,6 +323,12 @@ impl LocalPath {
     #[must_use]
     pub fn new(path: &Path) -> Self {
         Self(Bytes::copy_from_slice(path.as_os_str().as_bytes()))
+    }
+
+    /// How long it is, in bytes.
+    #[must_use]
+    pub(crate) fn length(&self) -> usize {
+        self.0.len()
     }
 
     /// The path that was said.

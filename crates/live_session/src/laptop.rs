@@ -6,16 +6,18 @@ use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use connection::{Connection, Happening, Receiver};
 use live::control::{Account, Adapter, Failure, Reply, Request, Wanted};
 use live::files::Root;
 use live::message::{ToLaptop, ToServer};
-use proxy::Names;
+use proxy::{Name, Names};
 use publish::watch::Watcher;
 use publish::{Limits, PublishError, Service};
 use rustix::process::{getegid, geteuid};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 mod account;
 mod bounded;
@@ -29,8 +31,8 @@ pub use account::Brought;
 use account::SessionAccount;
 use bounded::bounded;
 pub use commands::{
-    Approval, Approved, CommandLine, CommandLog, CommandOptions, LONGEST_WORDS, Outcome, Record,
-    find_program,
+    Approval, Approved, CommandLine, CommandLog, CommandOptions, LONGEST_WORDS, OngoingCommand,
+    Outcome, Record, find_program,
 };
 use commands::{Commands, Published};
 pub use programs::{Gone, Programs, Typing, Viewing, Watching};
@@ -192,8 +194,9 @@ impl Publisher {
     }
 
     /// Has the server unmount it, which brings here what programs there have written to mapped memory, and takes it from the
-    /// server then. Waits for the connection as long as there is none. Dropping the future leaves it published.
-    pub async fn unmount(&self, root: Root) {
+    /// server then; after `limit` also from one that has not said that it is unmounted, or that cannot be asked. Whether it
+    /// has said so. Dropping the future leaves it published.
+    pub async fn unmount(&self, root: Root, limit: Duration) -> bool {
         let told = {
             let mut state = self.state();
             let wish = state.wishes.next();
@@ -205,11 +208,12 @@ impl Publisher {
                 directory.mount.subscribe()
             })
         };
-        let Some(mut told) = told else { return };
+        let Some(mut told) = told else { return true };
         let over = told.wait_for(|mount| matches!(mount, Mount::Gone | Mount::Failed(_)));
         // Fails if it was withdrawn meanwhile.
-        drop(over.await);
+        let is_gone = matches!(timeout(limit, over).await, Ok(Ok(mount)) if *mount == Mount::Gone);
         self.withdraw(root);
+        is_gone
     }
 
     /// Has the server work as `account` from now on, and every agent that is started anew.
@@ -248,6 +252,19 @@ impl Publisher {
     #[must_use]
     pub fn running_commands(&self) -> usize {
         self.commands.running()
+    }
+
+    /// The commands that run here and have not ended, in the order in which they began.
+    #[must_use]
+    pub fn ongoing_commands(&self) -> Vec<OngoingCommand> {
+        self.commands.ongoing()
+    }
+
+    /// What runs here for each name of the list, in its order: with the `PATH` that commands have, and the directories that
+    /// are published now. Nothing if no commands run here. Blocks.
+    #[must_use]
+    pub fn find_commands(&self) -> Vec<(Name, Option<PathBuf>)> {
+        self.commands.find(self.published())
     }
 
     /// Ends every command and runs none any more. Waits some seconds at most until nothing of them is left. A session that
@@ -323,6 +340,7 @@ impl Publisher {
     fn told(&self, message: ToLaptop, waiting: &mut Waiting) {
         match message {
             ToLaptop::File(number, request) => waiting.add(number, request),
+            ToLaptop::GivenUp(last) => waiting.give_up(last),
             ToLaptop::Control(number, reply) => self.replied(number, bounded(reply)),
             ToLaptop::Program(viewer, output) => self.programs.told(viewer, output),
             ToLaptop::Taken(viewer, taken) => self.programs.taken(viewer, taken),

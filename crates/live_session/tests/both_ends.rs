@@ -339,6 +339,8 @@ fn who_waits_for_a_lost_laptop_gets_an_error_in_the_end_and_goes_on_when_it_is_b
         cable.set_out(false);
         until(move || fs::write(point.join("after"), "x").is_ok()).await;
         assert_eq!(fs::read_to_string(project.join("after")).unwrap(), "x");
+        // What comes after it has been done: what had failed is not.
+        assert!(!project.join("new").exists());
     });
 }
 
@@ -369,7 +371,7 @@ fn a_mount_that_failed_is_tried_again() {
             // What is mounted stays so.
             laptop.publisher.retry();
             assert!(matches!(*told.borrow(), Mount::At(_)));
-            laptop.publisher.unmount(ROOT).await;
+            assert!(laptop.publisher.unmount(ROOT, LONG).await);
             laptop.connection.say_goodbye("");
         },
     );

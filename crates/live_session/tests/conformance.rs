@@ -22,6 +22,8 @@ mod fsx;
 mod git;
 #[path = "conformance/model.rs"]
 mod model;
+#[path = "conformance/nameless.rs"]
+mod nameless;
 #[path = "conformance/pjdfstest.rs"]
 mod pjdfstest;
 #[path = "conformance/programs.rs"]

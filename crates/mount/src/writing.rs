@@ -8,7 +8,7 @@
 //! it, and all of that takes one round trip if it is asked for together. Attributes alone are held, too, behind what is
 //! under way. What is held is asked for when somebody waits for it, or the moment is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,8 +20,9 @@ use crate::opened::OpenId;
 use crate::pending::Answerer;
 use crate::under_way::{Begun, UnderWay};
 
-/// How much is under way at once, in bytes, of all files; and how many writes. Whoever writes more waits for its own.
-const MOST_BYTES: u64 = 16 << 20;
+/// How much is accepted at once, in bytes, of all files; and how many writes. Whoever writes more waits until some of it is
+/// done.
+const MOST_BYTES: u64 = 32 << 20;
 const MOST_WRITES: usize = 512;
 /// How much of one file is held at most, in bytes.
 const MOST_HELD: usize = 64 << 10;
@@ -32,6 +33,8 @@ pub(crate) struct Writing {
     files: HashMap<NodeId, File>,
     bytes: u64,
     writes: usize,
+    /// For room, the first first.
+    waiting: VecDeque<Answerer>,
     under_way: Arc<UnderWay>,
 }
 
@@ -131,9 +134,28 @@ impl Writing {
         })
     }
 
-    /// Whether there is room for more: otherwise whoever writes waits until that is done.
+    /// Whether there is room for more.
     pub(crate) fn has_room(&self) -> bool {
         self.bytes < MOST_BYTES && self.writes < MOST_WRITES
+    }
+
+    /// Answers `answerer` when there may be room. Given back if there is.
+    pub(crate) fn wait_for_room(&mut self, answerer: Answerer) -> Option<Answerer> {
+        if self.has_room() {
+            return Some(answerer);
+        }
+        self.waiting.push_back(answerer);
+        None
+    }
+
+    /// Those who wait for room and are to be answered, as something has been done. Usually one, whose write is the next to be
+    /// done then. All when nothing is under way: whoever was answered may have had nothing to write any more.
+    fn admitted(&mut self) -> VecDeque<Answerer> {
+        match (self.writes, self.has_room()) {
+            (0, _) => std::mem::take(&mut self.waiting),
+            (_, true) => self.waiting.pop_front().into_iter().collect(),
+            (_, false) => VecDeque::new(),
+        }
     }
 
     /// It is under way from here on.
@@ -233,13 +255,19 @@ impl Writing {
         file.next()
     }
 
-    /// It is not under way any more. Those who wait for all of the file's are to be answered, and what is held may have to
-    /// be asked for now: then it is under way.
+    /// It is not under way any more. Those who wait for all of the file's, or for room, are to be answered, and what is held
+    /// may have to be asked for now: then it is under way.
     pub(crate) fn end_of(
         &mut self,
         node: NodeId,
         range: &Range<u64>,
     ) -> (Vec<Answerer>, Option<Held>) {
+        let (mut answered, held) = self.end_in(node, range);
+        answered.extend(self.admitted());
+        (answered, held)
+    }
+
+    fn end_in(&mut self, node: NodeId, range: &Range<u64>) -> (Vec<Answerer>, Option<Held>) {
         let Some(file) = self.files.get_mut(&node) else {
             return (Vec::new(), None);
         };

@@ -39,41 +39,74 @@ const PASSED_BEGINNINGS: [&str; 1] = ["LC_"];
 /// The longest value that is passed on, in bytes.
 const LONGEST: usize = 4 << 10;
 
-/// What of the laptop's own environment is kept from what the server has started: how to reach agents that sign or
-/// unlock things, and whose these processes are.
-const KEPT_BACK: [&str; 14] = [
-    "DBUS_SESSION_BUS_ADDRESS",
+/// What of the laptop's own environment is kept from what the server has started: secrets that no word in their name tells,
+/// sockets of what signs, unlocks, or does things for the user (agents, editors, terminals, window managers), and whose these
+/// processes are.
+const KEPT_BACK: [&str; 24] = [
+    "BW_SESSION",
     "DESKTOP_STARTUP_ID",
     "GNOME_KEYRING_CONTROL",
     "GPG_AGENT_INFO",
     "GPG_TTY",
+    "I3SOCK",
+    "KITTY_LISTEN_ON",
     "KRB5CCNAME",
+    "MYSQL_PWD",
+    "NVIM",
+    "NVIM_LISTEN_ADDRESS",
+    "SESSION_MANAGER",
+    "SSHPASS",
     "SSH_AGENT_PID",
-    "SSH_ASKPASS",
     "SSH_AUTH_SOCK",
     "SSH_CLIENT",
     "SSH_CONNECTION",
     "SSH_TTY",
-    "SUDO_ASKPASS",
+    "STY",
+    "SWAYSOCK",
+    "TMUX",
+    "TMUX_PANE",
+    "WEZTERM_UNIX_SOCKET",
     "XAUTHORITY",
 ];
-/// The same of names that begin so: credentials of this product, of its vendor, and of clouds.
-const KEPT_BACK_BEGINNINGS: [&str; 6] =
-    ["ANTHROPIC_", "AWS_", "AZURE_", "CLAUDE", "GOOGLE_", "OP_"];
-/// The same of names that have one of these words, between underscores or at an end.
-const KEPT_BACK_WORDS: [&str; 12] = [
-    "APIKEY",
+/// The same of names that begin so: credentials of this product, of its vendor, and of clouds; the bus of the desktop; an
+/// editor that hands out what it is signed in with.
+const KEPT_BACK_BEGINNINGS: [&str; 8] = [
+    "ANTHROPIC_",
+    "AWS_",
+    "AZURE_",
+    "CLAUDE",
+    "DBUS_",
+    "GOOGLE_",
+    "OP_",
+    "VSCODE_",
+];
+/// The same of names that have one of these words, between other signs than letters and digits, or at an end.
+const KEPT_BACK_WORDS: [&str; 16] = [
+    "ASKPASS",
     "AUTH",
+    "AUTHORIZATION",
+    "COOKIE",
     "CREDENTIAL",
     "CREDENTIALS",
+    "CREDS",
+    "JWT",
     "KEY",
+    "KEYS",
+    "OAUTH",
     "PASS",
+    "PASSWORDS",
+    "PAT",
+    "SECRETS",
+    "TOKENS",
+];
+/// The same of names that have a word that ends so: `PGPASSWORD`, `_authToken`.
+const KEPT_BACK_ENDINGS: [&str; 6] = [
+    "APIKEY",
     "PASSPHRASE",
     "PASSWD",
     "PASSWORD",
     "SECRET",
     "TOKEN",
-    "TOKENS",
 ];
 
 /// Whether the server may say what `name` is, and say `value`. Both without zero bytes, as every environment's are.
@@ -95,15 +128,19 @@ pub fn passes(name: &[u8], value: &[u8]) -> bool {
 #[must_use]
 pub fn stays(name: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-    let has_word = || {
-        let mut words = name.split('_');
-        words.any(|word| KEPT_BACK_WORDS.contains(&word))
+    let is_secret = |word: &str| {
+        KEPT_BACK_WORDS.contains(&word)
+            || KEPT_BACK_ENDINGS
+                .iter()
+                .any(|ending| word.ends_with(ending))
     };
+    // Registries' are in the names of npm's: `npm_config_//registry.npmjs.org/:_authToken`.
+    let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
     !KEPT_BACK.contains(&name.as_str())
         && !KEPT_BACK_BEGINNINGS
             .iter()
             .any(|beginning| name.starts_with(beginning))
-        && !has_word()
+        && !words.any(is_secret)
 }
 
 /// `make` reads its options in `MAKEFLAGS`, and with them variables and files: only how many jobs and what to print.
@@ -216,6 +253,23 @@ mod tests {
             "KEY",
             "MY_SECRET_2",
             "KRB5CCNAME",
+            "PGPASSWORD",
+            "MYSQL_PWD",
+            "SSHPASS",
+            "BW_SESSION",
+            "GITHUB_PAT",
+            "npm_config_//registry.npmjs.org/:_authToken",
+            "npm_config_//registry.npmjs.org/:_password",
+            "ACCESSTOKEN",
+            "API_KEYS",
+            "GIT_ASKPASS",
+            "SSH_ASKPASS",
+            "SUDO_ASKPASS",
+            "VSCODE_GIT_IPC_HANDLE",
+            "VSCODE_IPC_HOOK_CLI",
+            "DBUS_SESSION_BUS_ADDRESS",
+            "TMUX",
+            "KITTY_LISTEN_ON",
         ] {
             assert!(!stays(name.as_bytes()), "{name}");
         }
@@ -232,6 +286,15 @@ mod tests {
             "MONKEY",
             "DISPLAY",
             "XDG_RUNTIME_DIR",
+            "PWD",
+            "PATTERN",
+            "KEYMAP",
+            "DATABASE_URL",
+            "SSL_CERT_FILE",
+            "DOCKER_HOST",
+            "GIT_AUTHOR_NAME",
+            "npm_config_registry",
+            "npm_config_//registry.npmjs.org/:always",
         ] {
             assert!(stays(name.as_bytes()), "{name}");
         }
@@ -240,6 +303,6 @@ mod tests {
     #[test]
     fn the_lists_are_in_order() {
         assert!(PASSED.is_sorted() && KEPT_BACK.is_sorted() && KEPT_BACK_BEGINNINGS.is_sorted());
-        assert!(KEPT_BACK_WORDS.is_sorted());
+        assert!(KEPT_BACK_WORDS.is_sorted() && KEPT_BACK_ENDINGS.is_sorted());
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use landlock::{CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
 use runner::{Descriptors, Limits, Report, Runner, Sandbox, Spec};
+use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 use testkit::skip;
 use tokio::time::timeout;
@@ -84,7 +85,7 @@ impl Home {
     }
 
     /// What `script` says; it starts in `project`.
-    async fn run(&self, sandbox: Sandbox, script: &str) -> String {
+    async fn run(&self, sandbox: impl Into<Option<Sandbox>>, script: &str) -> String {
         let (reads, writes) = std::io::pipe().unwrap();
         let writes = OwnedFd::from(writes);
         let home = self.0.path().to_str().unwrap();
@@ -98,7 +99,7 @@ impl Home {
             ],
             umask: 0o022,
             limits: Limits::default(),
-            sandbox: Some(sandbox),
+            sandbox: sandbox.into(),
         };
         let descriptors = Descriptors {
             directory: File::open(self.at("project")).unwrap().into(),
@@ -318,6 +319,29 @@ async fn a_cache_is_no_way_out() {
     // What a browser has there splits the cache, and tools go on.
     let allowed = ["echo x > ~/.cache/pip/x", "echo x > ~/.cache/go-build/x"];
     assert_eq!(home.successes(sandbox, &allowed).await, allowed);
+}
+
+#[tokio::test]
+async fn no_more_processes_than_a_machine_bears() {
+    if !can_be_tested() {
+        return;
+    }
+    const MOST: u64 = 16_384;
+    let script = "grep '^Max processes' /proc/self/limits";
+    let limits = |[soft, hard]: [Option<u64>; 2]| {
+        let [soft, hard] = [soft, hard]
+            .map(|limit| limit.map_or("unlimited".to_owned(), |limit| limit.to_string()));
+        format!("Max processes {soft} {hard} processes")
+    };
+    let words = |said: String| said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let own = getrlimit(Resource::Nproc);
+    let own = [own.current, own.maximum];
+    let home = Home::new();
+    let inside = home.run(home.sandbox(&["project"]), script).await;
+    let least = own.map(|limit| Some(limit.map_or(MOST, |limit| limit.min(MOST))));
+    assert_eq!(words(inside), limits(least));
+    // Without one, a user's are his own.
+    assert_eq!(words(home.run(None, script).await), limits(own));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::agent::Connection;
 use crate::ending::Ending;
 use crate::input::{self, Input};
 use crate::output;
-use crate::protocol::ToShim;
+use crate::protocol::{FromShim, ToShim};
 use crate::shared::Shared;
 use crate::signals;
 use crate::streams::Streams;
@@ -51,18 +51,25 @@ fn begin(connection: &Connection, streams: &Streams, reads_input: bool) -> io::R
 }
 
 fn listen(connection: &mut Connection, shared: &Shared) -> Ending {
+    let mut unread = Vec::new();
     loop {
         let Ok(Some(message)) = connection.next() else {
             return Ending::HungUp;
         };
         match message {
+            ToShim::Output { stream, .. } if unread.contains(&stream) => {}
             ToShim::Output { stream, bytes } => {
                 let terminal = shared.terminal.as_ref();
-                if let Err(error) = output::pass_on(&shared.streams, terminal, stream, &bytes) {
-                    return of_writing(error);
+                match output::pass_on(&shared.streams, terminal, stream, &bytes) {
+                    Ok(()) => {}
+                    // What becomes of it is for the command to decide.
+                    Err(Errno::PIPE) => {
+                        unread.push(stream);
+                        shared.say(&FromShim::Unread(stream));
+                    }
+                    Err(error) => return Ending::NotWritten(error.into()),
                 }
             }
-            ToShim::Unread => return of_writing(Errno::PIPE),
             ToShim::Taken(taken) => shared.input.taken(taken),
             ToShim::Stopped(signal) => signals::stop(shared, signal),
             ToShim::Continued => {}
@@ -76,17 +83,6 @@ fn listen(connection: &mut Connection, shared: &Shared) -> Ending {
                 return Ending::HungUp;
             }
         }
-    }
-}
-
-/// As a program ends that writes where nobody reads: by a signal. The agent ends the command when this process has.
-fn of_writing(error: Errno) -> Ending {
-    match error {
-        Errno::PIPE => Ending::Killed {
-            signal: Signal::SIGPIPE as i32,
-            by_key: false,
-        },
-        error => Ending::NotWritten(error.into()),
     }
 }
 

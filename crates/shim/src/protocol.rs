@@ -12,14 +12,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of all that is said here.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The longest message, in bytes.
 pub const LARGEST: usize = LARGEST_START + LARGEST_PIECE;
 /// What the length takes, in bytes.
 const HEAD: usize = 4;
 
 /// What a shim says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromShim {
     /// The first message. Stays the first of these.
     Version(u32),
@@ -33,6 +33,8 @@ pub enum FromShim {
     Resize(Size),
     /// A signal that it got, by its number on Linux, to be passed on.
     Signal(i32),
+    /// Nobody reads that of its output any more.
+    Unread(Stream),
 }
 
 /// A command as it was typed.
@@ -58,7 +60,7 @@ pub struct Typed {
 }
 
 /// What the agent says to a shim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToShim {
     /// The first message. Stays the first of these.
     Version(u32),
@@ -83,8 +85,6 @@ pub enum ToShim {
         /// What.
         bytes: Bytes,
     },
-    /// Nobody reads what it outputs through a pipe that the agent writes itself. Nothing follows.
-    Unread,
     /// So much of the input that the shim has said has been taken: in bytes, since it began.
     Taken(u64),
     /// This signal, by its number on Linux, has stopped it.
@@ -164,6 +164,48 @@ impl fmt::Debug for Typed {
     }
 }
 
+/// What is typed may be a password: only its length is shown.
+impl fmt::Debug for FromShim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(formatter, "Version({version})"),
+            Self::Start(typed) => write!(formatter, "Start({typed:?})"),
+            Self::Input(bytes) => write!(formatter, "Input({} bytes)", bytes.len()),
+            Self::InputEnded => formatter.write_str("InputEnded"),
+            Self::Resize(size) => write!(formatter, "Resize({size:?})"),
+            Self::Signal(signal) => write!(formatter, "Signal({signal})"),
+            Self::Unread(stream) => write!(formatter, "Unread({stream:?})"),
+        }
+    }
+}
+
+/// What a command outputs may be a secret: only its length is shown.
+impl fmt::Debug for ToShim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(formatter, "Version({version})"),
+            Self::Here => formatter.write_str("Here"),
+            Self::Refused { message, .. } => write!(formatter, "Refused({message:?})"),
+            Self::Started { reads_input } => {
+                write!(formatter, "Started(reads_input {reads_input})")
+            }
+            Self::Output { stream, bytes } => {
+                write!(formatter, "Output({stream:?}, {} bytes)", bytes.len())
+            }
+            Self::Taken(taken) => write!(formatter, "Taken({taken})"),
+            Self::Stopped(signal) => write!(formatter, "Stopped({signal})"),
+            Self::Continued => formatter.write_str("Continued"),
+            Self::Ended { code, signal, read } => {
+                write!(
+                    formatter,
+                    "Ended(code {code:?}, signal {signal:?}, read {read})"
+                )
+            }
+            Self::Lost(why) => write!(formatter, "Lost({why:?})"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,5 +240,34 @@ mod tests {
         }
         let long = FromShim::Input(vec![0; LARGEST].into());
         assert_eq!(encode(&long), Err(ProtocolError));
+    }
+
+    #[test]
+    fn what_is_typed_and_output_is_not_shown() {
+        let secret = || Bytes::from_static(b"secret");
+        let typed = Typed {
+            name: "npm".into(),
+            arguments: vec![secret()],
+            directory: "/".into(),
+            environment: vec![(secret(), secret())],
+            streams: [End::Nothing; 3],
+            size: None,
+            umask: 0,
+            are_sent: [false; 3],
+        };
+        let output = ToShim::Output {
+            stream: Stream::Out,
+            bytes: secret(),
+        };
+        let shown = [
+            format!("{:?}", FromShim::Start(Box::new(typed))),
+            format!("{:?}", FromShim::Input(secret())),
+            format!("{output:?}"),
+        ];
+        assert!(
+            shown.iter().all(|shown| !shown.contains("secret")),
+            "{shown:?}"
+        );
+        assert_eq!(shown[1..], ["Input(6 bytes)", "Output(Out, 6 bytes)"]);
     }
 }

@@ -16,17 +16,27 @@ use crate::protocol::FromShim;
 use crate::shared::Shared;
 use crate::terminal::Terminal;
 
-/// What is passed on. What the others do is done to this process.
-const PASSED: [Signal; 12] = [
+/// What is passed on: whatever somebody may send and a command may wait for. `SIGURG` too, which does nothing to this process
+/// in any case: a command that has no use for it ignores it, as do those whose runtimes send it to themselves.
+///
+/// What the others do is done to this process: those that say what it has done itself (`SIGSEGV` and the like, `SIGPIPE`,
+/// `SIGXFSZ`), and those of job control and of children, which are about its own terminal and its own children.
+const PASSED: [Signal; 18] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
+    Signal::SIGABRT,
     Signal::SIGTERM,
     Signal::SIGUSR1,
     Signal::SIGUSR2,
     Signal::SIGALRM,
     Signal::SIGVTALRM,
     Signal::SIGPROF,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGURG,
+    Signal::SIGXCPU,
+    Signal::SIGSTKFLT,
     Signal::SIGTSTP,
     Signal::SIGWINCH,
     Signal::SIGCONT,

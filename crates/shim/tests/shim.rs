@@ -106,14 +106,29 @@ fn what_the_agent_reads_and_writes_itself_is_left_to_it() {
         assert_eq!(agent.next(), None);
     });
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "3\ntyped\n");
-    let agent = session.agent(|mut agent| {
-        agent.started();
-        agent.say(&ToShim::Unread);
+}
+
+#[test]
+fn that_nobody_reads_is_told_once_and_what_becomes_of_it_is_the_commands() {
+    let session = Session::new();
+    let output = |stream| ToShim::Output {
+        stream,
+        bytes: "text\n".into(),
+    };
+    // A pipe that nobody reads any more.
+    let line = "mkfifo unread; exec 3<> unread 4> unread 3<&-; npm 2>&1 >&4; echo $?";
+    let ran = session.ran(line, move |mut agent| {
+        agent.typed();
+        agent.say(&ToShim::Started { reads_input: true });
+        agent.say(&output(Stream::Out));
+        assert_eq!(agent.next(), Some(FromShim::Unread(Stream::Out)));
+        // It is dropped, and nothing is said of it again.
+        agent.say(&output(Stream::Out));
+        agent.say(&output(Stream::Err));
+        agent.exited(3);
+        assert_eq!(agent.next(), None);
     });
-    let mut command = session.command("npm");
-    let ended = command.stdin(Stdio::null()).status().unwrap();
-    agent.join().unwrap();
-    assert_eq!(ended.signal(), Some(Signal::PIPE.as_raw()));
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "text\n3\n");
 }
 
 #[test]
@@ -330,14 +345,22 @@ fn what_a_command_has_not_read_of_a_file_is_left_to_the_next() {
 }
 
 #[test]
-fn who_does_not_read_ends_it() {
+fn it_ends_as_the_command_does_that_nobody_reads() {
     let session = Session::new();
-    let endless = |mut agent: machinery::Agent| {
+    let agent = session.agent(|mut agent: machinery::Agent| {
         agent.started();
+        // More than a pipe holds.
         let lines = "y\n".repeat(1000);
-        while agent.try_say(&output(Stream::Out, &lines)) {}
-    };
-    let agent = session.agent(endless);
+        for _ in 0..100 {
+            agent.say(&output(Stream::Out, &lines));
+        }
+        while agent.next() != Some(FromShim::Unread(Stream::Out)) {}
+        agent.say(&ToShim::Ended {
+            code: None,
+            signal: Some(Signal::PIPE.as_raw()),
+            read: 0,
+        });
+    });
     let line = "(npm < /proc/self/fd/9; echo $? >&2) 9<>fifo | head -1";
     let ran = session
         .line(&format!("mkfifo fifo; {line}"))
@@ -368,6 +391,12 @@ fn signals_are_passed_on() {
             Signal::ALARM,
             Signal::VTALARM,
             Signal::PROF,
+            Signal::ABORT,
+            Signal::IO,
+            Signal::POWER,
+            Signal::URG,
+            Signal::XCPU,
+            Signal::STKFLT,
         ] {
             agent.signal(signal);
             agent.wait_for_signal(signal);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use model::AccountId;
 use rusqlite::params;
 
+use crate::columns::{bytes, text};
 use crate::{Vault, VaultError};
 
 /// A directory and the account that is launched in and below it.
@@ -20,24 +21,29 @@ pub struct Binding {
     pub account: AccountId,
 }
 
+/// Another program may have stored the directory as a text.
+const REMOVE: &str = "DELETE FROM bindings WHERE CAST(directory AS BLOB) = ?1";
+
 impl Vault {
     /// All bindings, by directory.
     ///
     /// # Errors
-    /// If the database cannot be read.
+    /// If the database cannot be read. A record that names no directory is left out.
     pub fn bindings(&self) -> Result<Vec<Binding>, VaultError> {
         let read = || {
-            let statement = "SELECT directory, account_id FROM bindings ORDER BY directory";
+            let statement = "SELECT directory, account_id FROM bindings
+                ORDER BY CAST(directory AS BLOB)";
             let mut statement = self.connection().prepare_cached(statement)?;
             let rows = statement.query_map([], |row| {
-                let bytes: Vec<u8> = row.get(0)?;
-                let directory = PathBuf::from(OsString::from_vec(bytes));
-                Ok(Binding {
-                    directory,
-                    account: AccountId::from_stored(row.get::<_, String>(1)?),
-                })
+                let account = AccountId::from_stored(text(row, 1)?);
+                let directory = bytes(row, 0)?.map(OsString::from_vec);
+                Ok(directory.map(|directory| Binding {
+                    directory: PathBuf::from(directory),
+                    account,
+                }))
             })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            rows.filter_map(Result::transpose)
+                .collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| self.database_error(source))
     }
@@ -47,10 +53,10 @@ impl Vault {
     /// # Errors
     /// If the database cannot be written.
     pub fn bind(&self, directory: &Path, account: &AccountId) -> Result<(), VaultError> {
-        let statement = "INSERT INTO bindings (directory, account_id) VALUES (?1, ?2)
-            ON CONFLICT (directory) DO UPDATE SET account_id = excluded.account_id";
+        let statement = "INSERT INTO bindings (directory, account_id) VALUES (?1, ?2)";
         let bytes = directory.as_os_str().as_bytes();
         self.write_plain(|transaction| {
+            transaction.execute(REMOVE, params![bytes])?;
             transaction
                 .execute(statement, params![bytes, account.as_str()])
                 .map(|_| ())
@@ -64,9 +70,8 @@ impl Vault {
     pub fn unbind(&self, directory: &Path) -> Result<bool, VaultError> {
         let bytes = directory.as_os_str().as_bytes();
         self.write_plain(|transaction| {
-            transaction
-                .execute("DELETE FROM bindings WHERE directory = ?1", params![bytes])
-                .map(|rows| rows > 0)
+            let removed = transaction.execute(REMOVE, params![bytes])?;
+            Ok(removed > 0)
         })
     }
 }

@@ -1,12 +1,17 @@
 //! Columns of any type, read as what they should be.
+//!
+//! SQLite columns hold any type whatever they were declared as: one odd value must not hide a whole
+//! list.
 
 use model::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-/// SQLite columns hold any type whatever they were declared as: one odd value must not hide a
-/// whole list.
-pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+/// What is there as text; empty for nothing.
+///
+/// # Errors
+/// If there is no such column.
+pub fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
             // Valid text, which it is but for damage, is quicker to tell than to repair.
@@ -19,7 +24,11 @@ pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     })
 }
 
-pub(crate) fn integer(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
+/// What is there as a number; 0 for what is none.
+///
+/// # Errors
+/// If there is no such column.
+pub fn integer(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(number) => number,
         ValueRef::Real(number) => number as i64,
@@ -28,6 +37,14 @@ pub(crate) fn integer(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
             .and_then(|text| text.trim().parse().ok())
             .unwrap_or(0),
         ValueRef::Blob(_) | ValueRef::Null => 0,
+    })
+}
+
+/// The bytes of a text or a blob; `None` for what is neither.
+pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec<u8>>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.to_owned()),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Null => None,
     })
 }
 

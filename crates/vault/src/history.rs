@@ -4,6 +4,7 @@ use model::{AccountId, CredentialDocument, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::clock::now;
+use crate::columns::{integer, text};
 use crate::login::{Cause, SealedLogin};
 use crate::record::{ROTATIONS_AT_ONCE, compose};
 use crate::sealer::Sealer;
@@ -58,10 +59,9 @@ impl Vault {
                 document_enc FROM generations WHERE account_id = ?1 ORDER BY generation DESC";
             let mut statement = self.connection().prepare(statement)?;
             let rows = statement.query_map([account.id.as_str()], |row| {
-                let number = row.get(0)?;
-                let expires_at = Timestamp::from_stored_expiry(row.get(2)?);
-                let open =
-                    |column| Ok::<_, rusqlite::Error>(sealer.open(&row.get::<_, String>(column)?));
+                let number = integer(row, 0)?;
+                let expires_at = Timestamp::from_stored_expiry(integer(row, 2)?);
+                let open = |column| Ok::<_, rusqlite::Error>(sealer.open(&text(row, column)?));
                 let document = match (open(4)?, open(5)?, open(6)?) {
                     (Some(access), Some(refresh), Some(rest)) => {
                         compose(&rest, &access, &refresh, expires_at)
@@ -70,9 +70,9 @@ impl Vault {
                 };
                 Ok(Generation {
                     number,
-                    recorded_at: Timestamp::from_millis(row.get(1)?),
+                    recorded_at: Timestamp::from_millis(integer(row, 1)?),
                     expires_at,
-                    cause: Cause::from_stored(&row.get::<_, String>(3)?),
+                    cause: Cause::from_stored(&text(row, 3)?),
                     present: number == account.generation,
                     document,
                 })
@@ -84,9 +84,10 @@ impl Vault {
 }
 
 pub(crate) fn next_number(connection: &Connection, id: &AccountId) -> rusqlite::Result<i64> {
+    // An odd value counts as 0: it must not keep others from being stored.
     let statement = "SELECT max(
-        coalesce((SELECT generation FROM accounts WHERE id = ?1), 0),
-        coalesce((SELECT max(generation) FROM generations WHERE account_id = ?1), 0)) + 1";
+        coalesce((SELECT CAST(generation AS INTEGER) FROM accounts WHERE id = ?1), 0),
+        coalesce((SELECT max(CAST(generation AS INTEGER)) FROM generations WHERE account_id = ?1), 0)) + 1";
     connection.query_row(statement, [id.as_str()], |row| row.get(0))
 }
 

@@ -9,7 +9,7 @@ mod age_file;
 mod bindings;
 mod change;
 mod clock;
-mod columns;
+pub mod columns;
 pub mod durable;
 mod error;
 mod exchange;

@@ -351,6 +351,86 @@ subprocess.run([\"less\"], input=text, text=True)",
     shell.end();
 }
 
+#[test]
+fn npm_asks_and_is_answered() {
+    if !is_installed("npm") {
+        return skip("needs npm");
+    }
+    let Some(mut shell) = Shell::or_skip(&[]) else {
+        return;
+    };
+    shell.command("npm --no-update-notifier init");
+    for (question, answer) in [
+        ("package name:", "by-hand"),
+        ("version:", "2.3.4"),
+        ("description:", "typed far away"),
+        ("entry point:", ""),
+        ("test command:", "echo tested"),
+        ("git repository:", ""),
+        ("keywords:", ""),
+        ("author:", ""),
+        ("license:", "MIT"),
+    ] {
+        shell.shows(question);
+        shell.line(answer);
+    }
+    // Newer ones ask more.
+    wait_until("the last question", LIMIT, || {
+        shell.count("type:") + shell.count("Is this OK?") > 0
+    });
+    if shell.count("Is this OK?") == 0 {
+        shell.line("");
+        shell.shows("Is this OK?");
+    }
+    shell.line("yes");
+    shell.has_status(0);
+    let made = "node -p 'const {name, version, description, license, scripts} = require(\"./package.json\"); [name, version, description, license, scripts.test].join()'";
+    let expected = "by-hand,2.3.4,typed far away,MIT,echo tested";
+    shell.command(made);
+    shell.shows(expected);
+    let here = shell.machines.on_laptop(&format!("cd project && {made}"));
+    assert_eq!(here.success().stdout, format!("{expected}\n"));
+    shell.end();
+}
+
+#[test]
+fn an_editor_that_git_starts() {
+    for program in ["git", "vim"] {
+        if !is_installed(program) {
+            return skip(format!("needs {program}"));
+        }
+    }
+    let Some(mut shell) = Shell::or_skip(&["--proxy", "git,vim"]) else {
+        return;
+    };
+    let make = "cd project && git init -q -b main . && git config user.name Dev && git config user.email dev@example.com && echo a > a && git add a";
+    drop(shell.machines.on_laptop(make).success());
+    shell.command("git -c core.editor='vim -u NONE -n' commit");
+    shell.shows("Please enter the commit message");
+    // What git starts runs where git does.
+    let edits = "vim -u NONE -n /home/dev/project/.git/COMMIT_EDITMSG";
+    assert_ne!(processes_with(&shell.machines.laptop, edits), [0; 0]);
+    assert_eq!(
+        processes_with(&shell.machines.server, "COMMIT_EDITMSG"),
+        [0; 0]
+    );
+    shell.key("iwritten by hand");
+    shell.key(ESCAPE);
+    shell.line(":wq");
+    shell.shows("1 file changed");
+    shell.has_status(0);
+    let log = shell.machines.on_laptop("git -C project log --format=%s");
+    assert_eq!(log.success().stdout, "written by hand\n");
+    // One that is left without a message commits nothing, and says so.
+    shell.command("git -c core.editor='vim -u NONE -n' commit --allow-empty");
+    wait_until("the editor again", LIMIT, || {
+        shell.count("Please enter the commit message") == 2
+    });
+    shell.line(":q!");
+    shell.has_status(1);
+    shell.end();
+}
+
 /// Whoever typed a command is gone, with the terminal: the command is, too.
 #[test]
 fn a_closed_window_ends_what_runs_in_it() {

@@ -202,7 +202,14 @@ for line in sys.stdin: print(line.strip().upper())"
         "whoever reads may go",
         r#"bash -c 'set -o pipefail; python3 -SE -c "import signal
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-while True: print(7)" | head -n 2; echo $?'"#,
+while True: print(7)" | head -n 2; echo $?
+        python3 -SE -c "while True: print(7)" 2> errors | head -n 2; echo $?; tail -n 1 errors
+        python3 -SE -c "import os, sys
+try:
+    while True: print(7)
+except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    open(\"caught\", \"w\").write(\"it\"); print(\"goes on\", file=sys.stderr); sys.exit(6)" | head -n 1; echo $?; cat caught'"#,
     ),
     line(
         "a command that starts commands",

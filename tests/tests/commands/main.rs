@@ -6,6 +6,7 @@ mod interactive;
 mod lines;
 mod links;
 mod many;
+mod map_output;
 mod pipes;
 mod real_client;
 mod rounds;

@@ -8,7 +8,9 @@ use end_to_end::LIMIT;
 use end_to_end::machines::Machines;
 use testkit::{Host, wait_until};
 
-use crate::scene::{assert_goes_on, driver, rounds, session_or_skip};
+use crate::scene::{
+    agreed_far_apart_or_skip, assert_goes_on, begin, driver, rounds, session_or_skip,
+};
 
 /// Each says that it is there, and waits for a line that is not sent before all are.
 const AT_ONCE: &str = r#"
@@ -52,9 +54,24 @@ const EACH: Duration = Duration::from_millis(60);
 
 #[test]
 fn two_hundred_run_at_once() {
-    let Some(machines) = session_or_skip(&[]) else {
+    run_at_once(Duration::ZERO);
+}
+
+#[test]
+fn two_hundred_run_at_once_over_20_ms() {
+    run_at_once(Duration::from_millis(20));
+}
+
+#[test]
+fn two_hundred_run_at_once_over_80_ms() {
+    run_at_once(Duration::from_millis(80));
+}
+
+fn run_at_once(round_trip: Duration) {
+    let Some(machines) = agreed_far_apart_or_skip(round_trip) else {
         return;
     };
+    begin(&machines, &[]);
     let mut process = driver(&machines, AT_ONCE, &[&ONES_AT_ONCE.to_string()]);
     assert_eq!(
         process.wait_for_line(0, LIMIT),

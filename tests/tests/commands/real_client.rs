@@ -8,13 +8,14 @@
 
 use std::env;
 use std::path::Path;
+use std::time::Duration;
 
 use end_to_end::machines::Machines;
 use serde_json::{Value, json};
 use testkit::api_server::{REPLY, ToolUse};
 use testkit::{ApiServer, skip};
 
-use crate::scene::{agreed_or_skip, begin, install_toolchain};
+use crate::scene::{agreed_far_apart_or_skip, begin, install_toolchain};
 
 /// What the client must have for the answers to be the stand-in's.
 const QUIET: [&str; 3] = [
@@ -41,6 +42,15 @@ const MANIFEST: &str = "[package]\nname = \"answer\"\nversion = \"1.0.0\"\nediti
 
 #[test]
 fn the_real_client_tests_on_the_laptop() {
+    test_on_the_laptop(Duration::ZERO);
+}
+
+#[test]
+fn the_real_client_tests_on_a_laptop_80_ms_away() {
+    test_on_the_laptop(Duration::from_millis(80));
+}
+
+fn test_on_the_laptop(round_trip: Duration) {
     let Some(client) = env::var_os("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT") else {
         let reason = env::var("CLAUDE_ACCOUNTS_TEST_REAL_CLIENT_MISSING");
         return skip(
@@ -48,7 +58,7 @@ fn the_real_client_tests_on_the_laptop() {
                 .unwrap_or_else(|_| "CLAUDE_ACCOUNTS_TEST_REAL_CLIENT names no client".to_owned()),
         );
     };
-    let Some(machines) = agreed_or_skip() else {
+    let Some(machines) = agreed_far_apart_or_skip(round_trip) else {
         return;
     };
     if let Err(reason) = install_toolchain(&machines) {

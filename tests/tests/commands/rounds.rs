@@ -22,6 +22,11 @@ fn no_byte_is_stale_over_20_ms() {
     no_byte_is_stale(Duration::from_millis(20), rounds(1000) / 10);
 }
 
+#[test]
+fn no_byte_is_stale_over_80_ms() {
+    no_byte_is_stale(Duration::from_millis(80), rounds(1000) / 50);
+}
+
 fn no_byte_is_stale(round_trip: Duration, count: usize) {
     let Some(machines) = agreed_far_apart_or_skip(round_trip) else {
         return;

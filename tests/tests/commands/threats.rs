@@ -349,6 +349,13 @@ fn the_laptop_alone_makes_the_list() {
         let ran = machines.cs(&["proxy", "add", name]);
         assert!(!ran.status.success(), "{name}: {ran:?}");
     }
+    // What runs is what the session finds, whatever the `PATH` of who asks.
+    let shows = "mkdir other && ln -s /bin/sh other/uname && cd project && PATH=\"$HOME/other:$PATH\" cs proxy";
+    let listed = machines.on_laptop(shows).success();
+    assert_eq!(listed.stderr, "");
+    let is_uname = |line: &&str| line.starts_with("uname ");
+    let uname = listed.stdout.lines().find(is_uname).unwrap();
+    assert!(uname.ends_with("/bin/uname"), "{uname}");
     // What the project says of it, or the server, is nothing to the laptop.
     let script = "mkdir -p project/.claude-share && sed s/uname/hostname/ .claude-share/commands.json > project/.claude-share/commands.json && grep -q hostname project/.claude-share/commands.json";
     drop(machines.on_laptop(script).success());
@@ -451,6 +458,12 @@ fn every_command_is_in_the_log() {
     wait_until_there(&machines.laptop, "time.sleep(1236)");
     let status = machines.cs(&["status"]).success().stdout;
     assert!(status.contains("command"), "{status}");
+    // On the laptop, `cs run` has these words, too, and has them sooner.
+    wait_until("it in the log, as running", LIMIT, || {
+        let log = machines.cs(&["log", "--last", "1"]).success();
+        assert_eq!(log.stderr, "");
+        log.stdout.contains(" running ") && log.stdout.contains("time.sleep(1236)")
+    });
     drop(machines.cs(&["stop"]).success());
     first.wait(LIMIT);
     assert_eq!(processes_with(&machines.laptop, "time.sleep(1236)"), [0; 0]);

@@ -142,7 +142,7 @@ pub(crate) fn set_up(host: &Host, code: Option<&str>) -> String {
         body["code"] = code.into();
     }
     let (status, answer) = ask(host, "", "POST", "/api/auth/setup", &body);
-    assert_eq!(status, 200, "{answer}");
+    assert_eq!(status, 201, "{answer}");
     answer["api_token"].as_str().unwrap().to_owned()
 }
 

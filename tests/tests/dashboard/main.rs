@@ -8,3 +8,4 @@
 
 mod browser;
 mod description;
+mod serve;

@@ -13,16 +13,22 @@ const RETURN: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_cut_of_a_second_costs_nothing_but_time() {
-    nothing_is_lost_by_a_cut_of(Duration::from_secs(1));
+    nothing_is_lost_by_a_cut_of(Duration::from_secs(1), Duration::ZERO);
+}
+
+#[test]
+fn a_cut_of_a_second_far_away_costs_nothing_but_time() {
+    nothing_is_lost_by_a_cut_of(Duration::from_secs(1), Duration::from_millis(80));
 }
 
 #[test]
 fn a_cut_of_a_minute_costs_nothing_but_time() {
-    nothing_is_lost_by_a_cut_of(Duration::from_secs(60));
+    nothing_is_lost_by_a_cut_of(Duration::from_secs(60), Duration::ZERO);
 }
 
-fn nothing_is_lost_by_a_cut_of(length: Duration) {
-    let Some(machines) = Machines::or_skip() else {
+/// Where there is a long way, it is cut behind what stands for that: the laptop's side of it goes on taking what is said.
+fn nothing_is_lost_by_a_cut_of(length: Duration, round_trip: Duration) {
+    let Some(machines) = Machines::far_apart_or_skip(round_trip) else {
         return;
     };
     let before = machines.traces();
@@ -82,6 +88,54 @@ fn a_session_can_be_stopped_while_the_wire_is_cut() {
     machines.mend();
     machines.wait_until_only(&before);
 }
+
+#[test]
+fn a_directory_is_taken_back_while_the_wire_is_cut() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    let before = machines.traces();
+    drop(
+        machines
+            .cs(&["live", "--no-claude", "--add", "../data"])
+            .success(),
+    );
+    let extra = || machines.session()["directories"][1].clone();
+    let mount = extra()["remote"].as_str().unwrap().to_owned();
+    machines.cut();
+    let removing = Process::spawn(machines.cs_command(&["remove", "../data"]));
+    wait_until("the removal to begin", LIMIT, || {
+        extra()["remote"].is_null()
+    });
+    // It goes on when nobody waits for it, and who asks once more waits for the same.
+    drop(machines.on_laptop(KILL_REMOVING).success());
+    drop(removing);
+    let again = machines.cs(&["remove", "../data"]).success();
+    assert!(
+        again
+            .stdout
+            .ends_with(": /home/dev/data is not published any more\n")
+            && again
+                .stderr
+                .contains("dev@server has not said that it has unmounted it"),
+        "{again:?}"
+    );
+    assert!(extra().is_null());
+    drop(machines.cs(&["remove", "../data"]).code(3));
+    machines.mend();
+    wait_until("the end of the mount", RETURN, || {
+        let is_there = machines.on_server(&format!("mountpoint -q {mount}"));
+        !is_there.status.success()
+    });
+    assert_eq!(machines.cs(&["stop"]).success().stderr, "");
+    // Which settings have been changed by whom at a time.
+    machines.wait_until_only_and(&before, &[".claude-share/settings.lock"]);
+}
+
+/// Whoever runs `cs remove` on the laptop is killed.
+const KILL_REMOVING: &str = "found=; for each in /proc/[0-9]*; do
+        tr '\\0' ' ' 2>/dev/null < $each/cmdline | grep -q '^cs remove' && kill -KILL ${each#/proc/} && found=1
+    done; [ \"$found\" ]";
 
 #[test]
 fn whoever_waits_for_a_file_is_told_in_the_end() {

@@ -119,6 +119,60 @@ fn directories_come_and_go_while_a_session_runs() {
 }
 
 #[test]
+fn what_is_published_for_reading_stays_as_it_is() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    drop(
+        machines
+            .on_laptop("echo from the laptop > project/file")
+            .success(),
+    );
+    drop(
+        machines
+            .cs(&["live", "--no-claude", "--read-only"])
+            .success(),
+    );
+    let mount = machines.main_mount();
+    let read = machines.on_server(&format!("cat {mount}/file")).success();
+    assert_eq!(read.stdout, "from the laptop\n");
+    for change in [
+        "echo more >> file",
+        "echo new > new",
+        "rm file",
+        "mkdir new",
+    ] {
+        let refused = machines.on_server(&format!("cd {mount} && {change}"));
+        assert!(
+            !refused.status.success() && refused.stderr.contains("Read-only file system"),
+            "{change}: {refused:?}"
+        );
+    }
+    let here = machines.on_laptop("ls project && cat project/file");
+    assert_eq!(here.success().stdout, "file\nfrom the laptop\n");
+}
+
+#[test]
+fn another_server_is_named_by_its_profile() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    // Where the usual one leads, nobody listens.
+    let edit =
+        "sed -i 's/\"default\":\"server\"/\"default\":\"closed\"/' .claude-share/client.json";
+    drop(machines.on_laptop(edit).success());
+    drop(machines.cs(&["live", "--no-claude"]).code(8));
+    let live = ["live", "--no-claude", "--server", "server"];
+    let told = machines.cs(&live).success().stdout;
+    assert!(told.contains(&format!("\n  server {SERVER}\n")), "{told}");
+    let status = machines.cs(&["status", "--json"]).success().json();
+    assert_eq!(status["profile"]["name"], "closed");
+    assert_eq!(status["sessions"][0]["server"], SERVER);
+    let ran = machines.cs(&["run", "uname", "-n"]).success();
+    assert_eq!(ran.stdout, "server\n");
+}
+
+#[test]
 fn a_session_is_told_as_json_for_programs() {
     let Some(machines) = Machines::or_skip() else {
         return;

@@ -72,6 +72,32 @@ fn what_a_killed_agent_had_made_durable_is_there() {
 }
 
 #[test]
+fn the_session_goes_on_when_its_agent_is_killed_while_somebody_looks() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    let before = machines.traces();
+    let command = "echo begun; exec sleep 1000";
+    let mut terminal = machines.cs_terminal(&["live", "--no-proxy", "--command", command]);
+    terminal.wait_for("begun", LIMIT);
+    let mount = machines.main_mount();
+    let holder = write_and_hold(&machines, &mount);
+    kill_agent(&machines);
+    assert_eq!(
+        terminal.wait(RETURN).code(),
+        Some(8),
+        "{}",
+        terminal.shown()
+    );
+    for told in ["goes on", "cs attach", "cs stop"] {
+        terminal.wait_for(told, LIMIT);
+    }
+    drop(holder);
+    comes_back(&machines, &mount);
+    stop(&machines, &before);
+}
+
+#[test]
 fn a_killed_connection_of_sshd_is_made_again() {
     let Some(machines) = Machines::or_skip() else {
         return;

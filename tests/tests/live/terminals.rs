@@ -67,6 +67,30 @@ fn who_detaches_finds_everything_again() {
 }
 
 #[test]
+fn a_session_that_is_kept_outlives_its_program() {
+    let Some(machines) = Machines::or_skip() else {
+        return;
+    };
+    let before = machines.traces();
+    let command = "echo begun; read line; exit 7";
+    let ends_alone = |arguments: &[&str]| {
+        let mut terminal = machines.cs_terminal(arguments);
+        terminal.wait_for("begun", LIMIT);
+        let name = machines.session()["session"].as_str().unwrap().to_owned();
+        terminal.type_text("\r");
+        assert_eq!(terminal.wait(LIMIT).code(), Some(7));
+        terminal.wait_for(&format!("{name} still runs; end it: cs stop"), LIMIT);
+        assert_eq!(machines.session()["session"], name);
+        drop(machines.cs(&["run", "true"]).success());
+        drop(machines.cs(&["stop"]).success());
+    };
+    ends_alone(&["live", "--no-proxy", "--keep", "--command", command]);
+    drop(machines.live(command));
+    ends_alone(&["attach", "--keep"]);
+    machines.wait_until_only(&before);
+}
+
+#[test]
 fn the_terminal_is_given_back_as_it_was() {
     let Some(machines) = Machines::or_skip() else {
         return;

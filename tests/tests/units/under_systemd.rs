@@ -133,7 +133,7 @@ fn the_dashboard_starts_with_the_first_visit_and_hardening_leaves_what_work_need
     // The user namespace does not keep it from knowing its user, who is asked for no code.
     let set_up = systemd.run_as(ANNA, &["bash", "-c", SET_UP]).success();
     assert!(
-        set_up.stdout.starts_with("HTTP/1.1 200"),
+        set_up.stdout.starts_with("HTTP/1.1 201"),
         "{}",
         set_up.stdout
     );

@@ -5,7 +5,7 @@ import { Icon } from '../components/icon.js';
 import { Menu } from '../components/menu.js';
 import { dateTime, duration, instant, relative } from '../format.js';
 import { html } from '../html.js';
-import { t } from '../i18n.js';
+import { ofServer, t } from '../i18n.js';
 import { followLink } from '../router.js';
 import { lifeline } from './selection.js';
 import { launchable, remedy, renewable, stateOf } from './states.js';
@@ -79,7 +79,7 @@ function Credential({ account, state, now }) {
       ? left > 0
         ? t('accounts.time_left', { time: duration(left) })
         : t('accounts.due')
-      : account.reason;
+      : ofServer(account.reason);
   return html`
     <div class="account-credential">
       <p class="account-state">
@@ -88,7 +88,7 @@ function Credential({ account, state, now }) {
       </p>
       ${life && html`<${Lifeline} life=${life} />`}
       ${life && account.renews_at && account.renews_at > now && html`<p class="hint">${t('accounts.renews_in', { time: duration(account.renews_at - now) })}</p>`}
-      ${account.last_error && html`<p class="hint bad"><${Icon} name="alert" size=${13} /><span>${account.last_error}</span></p>`}
+      ${account.last_error && html`<p class="hint bad"><${Icon} name="alert" size=${13} /><span>${ofServer(account.last_error)}</span></p>`}
     </div>
   `;
 }

@@ -2,7 +2,7 @@
 import { Button } from '../components/button.js';
 import { Icon } from '../components/icon.js';
 import { html } from '../html.js';
-import { t } from '../i18n.js';
+import { ofServer, t } from '../i18n.js';
 import { needsAttention, remedy, stateOf } from './states.js';
 
 const SHOWN = 3;
@@ -28,7 +28,7 @@ export function AttentionBanner({ accounts, onAll, busy, onAction }) {
           return html`
             <li key=${account.id}>
               <span class="name">${account.name}</span>
-              <span class="attention-reason">${t(stateOf(account).label)}${account.reason ? ` · ${account.reason}` : ''}</span>
+              <span class="attention-reason">${t(stateOf(account).label)}${account.reason ? ` · ${ofServer(account.reason)}` : ''}</span>
               <${Button} label=${labels[action]} name=${`${labels[action]} ${account.name}`} busy=${busy(account) === action} onClick=${() => onAction(action, account)} />
             </li>
           `;

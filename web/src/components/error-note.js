@@ -1,6 +1,6 @@
 import { ApiError, Unreachable } from '../api.js';
 import { html } from '../html.js';
-import { t } from '../i18n.js';
+import { ofServer, t } from '../i18n.js';
 import { Icon } from './icon.js';
 
 /**
@@ -11,9 +11,9 @@ import { Icon } from './icon.js';
 export function explain(error) {
   if (error instanceof Unreachable) return { message: t('error.unreachable'), hint: t('error.unreachable_hint') };
   if (error instanceof ApiError && error.status === 429 && error.retryAfter) {
-    return { message: error.message, hint: t('error.wait', { count: Math.ceil(error.retryAfter / 60) }) };
+    return { message: ofServer(error.message), hint: t('error.wait', { count: Math.ceil(error.retryAfter / 60) }) };
   }
-  if (error instanceof ApiError) return { message: error.message, hint: error.hint };
+  if (error instanceof ApiError) return { message: ofServer(error.message), hint: ofServer(error.hint) };
   return { message: error instanceof Error ? error.message : String(error), hint: null };
 }
 

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api.js';
 import { html } from '../html.js';
-import { key, t } from '../i18n.js';
+import { key, ofServer, t } from '../i18n.js';
 import { Icon } from './icon.js';
 
 /** @typedef {{score: number, acceptable: boolean, feedback: string}} Strength */
@@ -45,7 +45,7 @@ export function StrengthMeter({ strength }) {
         strength &&
         html`<p class=${`hint ${strength.acceptable ? 'ok' : 'bad'}`}>
           <${Icon} name=${strength.acceptable ? 'check' : 'alert'} />
-          <span>${t(WORDS[Math.min(4, Math.max(0, strength.score))])}${strength.feedback ? ` · ${strength.feedback}` : ''}</span>
+          <span>${t(WORDS[Math.min(4, Math.max(0, strength.score))])}${strength.feedback ? ` · ${ofServer(strength.feedback)}` : ''}</span>
         </p>`
       }
     </div>

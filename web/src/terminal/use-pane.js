@@ -3,7 +3,7 @@
 
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { toast } from '../components/toast.js';
-import { t } from '../i18n.js';
+import { ofServer, t } from '../i18n.js';
 import { TerminalPane } from './pane.js';
 
 /** @typedef {import('./workspace.js').Content} Content */
@@ -123,7 +123,8 @@ function join(connection, content, pane, latest, change) {
         attach(session);
         latest.current.onStarted(session);
       },
-      (error) => change({ starting: false, problem: { message: error.message, hint: error.hint ?? null } }),
+      (error) =>
+        change({ starting: false, problem: { message: ofServer(error.message), hint: ofServer(error.hint ?? null) } }),
     );
   }
   return () => {

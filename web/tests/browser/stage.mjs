@@ -133,7 +133,7 @@ export class Stage {
   /** Sets a password, not through the page. */
   async setUp() {
     const { status, body } = await this.api('POST', '/api/auth/setup', { password: PASSWORD });
-    assert.equal(status, 200, JSON.stringify(body));
+    assert.equal(status, 201, JSON.stringify(body));
     this.token = body.api_token;
   }
 

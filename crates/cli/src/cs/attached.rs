@@ -203,13 +203,17 @@ impl<'a> View<'a> {
 
     fn link(&mut self, link: &LinkState) {
         self.is_up = matches!(link, LinkState::Up { .. });
+        let mut bytes = match is_in_vain(link) {
+            true => self.screen.give_up_sequence(),
+            false => Vec::new(),
+        };
         if !self.screen.is_between_sequences() {
             return;
         }
-        let bytes = match self.is_up {
+        bytes.extend(match self.is_up {
             true => self.title.restore(self.screen.title()),
             false => self.title.set(&title(self.look.server, link)),
-        };
+        });
         if !bytes.is_empty() {
             self.shown.show(Stream::Out, bytes, None);
         }
@@ -224,6 +228,12 @@ impl<'a> View<'a> {
         // A terminal that takes nothing any more is left as it is.
         self.shown.finish().await.ok();
     }
+}
+
+/// Whether the connection could not be made again at once: the attempt after it has ended is the second. The rest of a
+/// sequence that was cut is not waited for then, as it is to be seen that there is no connection.
+fn is_in_vain(link: &LinkState) -> bool {
+    matches!(link, LinkState::Connecting { attempt, .. } if *attempt > 2)
 }
 
 /// What the title says while there is no connection.
@@ -271,5 +281,17 @@ mod tests {
             error: None,
         };
         assert_eq!(title("st@host", &connecting), "connecting to st@host");
+    }
+
+    #[test]
+    fn only_a_connection_that_stays_away_cuts_a_sequence() {
+        let connecting = |attempt| LinkState::Connecting {
+            attempt,
+            error: None,
+        };
+        assert!(!is_in_vain(&connecting(2)) && is_in_vain(&connecting(3)));
+        assert!(!is_in_vain(&LinkState::Up {
+            round_trip_us: None
+        }));
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 /// The most that is typed at once, in bytes: what the protocol takes as one piece.
 pub(crate) const LARGEST_TYPED: usize = live::programs::LARGEST_PIECE;
+
 /// Messages that wait to be said. Nothing is said any more once this is dropped.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -70,7 +71,7 @@ impl Outbox {
         self.room.add_permits(more);
     }
 
-    /// Says something short, behind what was typed before.
+    /// Says something short. The program may be told of it before what was typed before.
     pub(crate) fn say(&self, input: Input) {
         // Fails once the daemon has hung up, which its reader hears of.
         drop(self.queue.send(input));

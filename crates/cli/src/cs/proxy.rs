@@ -1,8 +1,9 @@
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use client::{Commands, Profile, Profiles};
 use live_process::client::Session;
-use live_process::local::{FromDaemon, ToDaemon};
+use live_process::local::{FromDaemon, LocalPath, ToDaemon};
 use model::Timestamp;
 use proxy::{DEFAULTS, Name, Why};
 use serde_json::{Value, json};
@@ -87,7 +88,10 @@ fn show(args: &ProxyArgs, context: &Context) -> Result<(), CliError> {
     let settings = Commands::load(&context.paths()?).map_err(of_settings)?;
     let profiles = Profiles::load(&context.paths()?).map_err(of_settings)?;
     let session = shown_session(args.session.as_deref(), context)?;
-    let rows = rows(&settings, session.as_ref(), context)?;
+    let found = session
+        .as_ref()
+        .map_or_else(HashMap::new, |session| found(session, context));
+    let rows = rows(&settings, session.as_ref(), &found, context)?;
     if args.json {
         return context
             .output
@@ -111,9 +115,38 @@ fn shown_session(named: Option<&str>, context: &Context) -> Result<Option<Sessio
     }
 }
 
+/// What a running session itself finds for the names of its list: it has the `PATH` of whoever started it. Nothing if no
+/// commands run here in it, or it does not say.
+fn found(session: &Session, context: &Context) -> HashMap<String, Option<PathBuf>> {
+    if session.record().commands.is_none() {
+        return HashMap::new();
+    }
+    match context.wait_for(sessions::asked(session, &ToDaemon::Find)) {
+        Ok(FromDaemon::Found(found)) => {
+            let path = |path: LocalPath| path.to_path();
+            let found = found.into_iter();
+            found
+                .map(|(name, program)| (name, program.map(path)))
+                .collect()
+        }
+        // It has ended meanwhile.
+        Err(error) if error.kind == Kind::NotFound => HashMap::new(),
+        answered => {
+            let error = answered.err().unwrap_or_else(sessions::senseless);
+            context.output.warning(&format!(
+                "what {} finds is not known, this is what this shell's PATH has: {error}",
+                session.name()
+            ));
+            HashMap::new()
+        }
+    }
+}
+
+/// What was not `found` by a session is looked for here.
 fn rows(
     settings: &Commands,
     session: Option<&Session>,
+    found: &HashMap<String, Option<PathBuf>>,
     context: &Context,
 ) -> Result<Vec<Row>, CliError> {
     let record = session.map(Session::record);
@@ -128,7 +161,10 @@ fn rows(
     let listed = names.iter().map(|(name, why)| Row {
         name: name.to_string(),
         why: Some(why),
-        program: program(name, &published, context),
+        program: match found.get(name.as_str()) {
+            Some(found) => found.clone(),
+            None => program(name, &published, context),
+        },
     });
     let is_listed = |name: &Name| names.find(name.as_str().as_bytes()).is_some();
     let removed = settings.removed().iter().filter(|name| !is_listed(name));

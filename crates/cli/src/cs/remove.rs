@@ -28,12 +28,15 @@ pub(crate) fn run(args: &RemoveArgs, context: &Context) -> Result<(), CliError> 
             let status = sessions::status_of(&session).await?;
             let mut extra = status.directories.iter().filter(|known| !known.is_main);
             if extra.any(|known| known.local.to_path() == directory) {
-                sessions::remove(&session, &directory).await?;
+                let is_confirmed = sessions::remove(&session, &directory).await?;
                 was_there = true;
                 let name = session.name();
                 context
                     .output
                     .say(&format!("{name}: {local} is not published any more"))?;
+                if !is_confirmed {
+                    tell_unconfirmed(&status.server, context);
+                }
             }
         }
         Ok(())
@@ -46,6 +49,17 @@ pub(crate) fn run(args: &RemoveArgs, context: &Context) -> Result<(), CliError> 
             "`cs list` shows those that there are; `cs stop` ends a session with its main one.",
         )),
     }
+}
+
+fn tell_unconfirmed(server: &str, context: &Context) {
+    let server = model::printable(server);
+    context.output.warning(&format!(
+        "{server} has not said that it has unmounted it: it reaches nothing in it any more, but what programs there \
+         wrote last may be missing here"
+    ));
+    context
+        .output
+        .hint("Look whether what you need of it is here; `cs status` shows the connection.");
 }
 
 /// Of one that is gone, what was written, from the current directory on.

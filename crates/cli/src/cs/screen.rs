@@ -54,6 +54,8 @@ pub(crate) struct Screen {
     held: Vec<u8>,
     /// More was to be held than is: the beginning has gone through.
     too_long: bool,
+    /// The terminal was told to forget that beginning: the rest is not for it.
+    given_up: bool,
     is_alternate: bool,
     title: Option<Vec<u8>>,
 }
@@ -66,7 +68,10 @@ impl Screen {
             self.held.push(byte);
             self.step(byte);
             let is_whole = self.state == State::Ground && !is_cut(&self.held);
-            if is_whole {
+            if self.given_up {
+                self.held.clear();
+                self.given_up = !is_whole;
+            } else if is_whole {
                 whole.append(&mut self.held);
                 self.too_long = false;
             } else if self.held.len() >= MOST_HELD {
@@ -105,6 +110,17 @@ impl Screen {
     /// Whether something can be said to the terminal without cutting what the program says.
     pub(crate) fn is_between_sequences(&self) -> bool {
         !self.too_long
+    }
+
+    /// Has the terminal forget a sequence that it was given half, so that something can be said to it; what may be written
+    /// for that.
+    pub(crate) fn give_up_sequence(&mut self) -> Vec<u8> {
+        if !std::mem::take(&mut self.too_long) {
+            return Vec::new();
+        }
+        self.held.clear();
+        self.given_up = true;
+        vec![CANCEL]
     }
 
     /// The title that the program has set last.
@@ -270,6 +286,19 @@ mod tests {
             long.len() + 1
         );
         assert!(screen.is_between_sequences());
+    }
+
+    #[test]
+    fn a_sequence_that_is_given_up_ends_nowhere_else() {
+        let mut screen = Screen::default();
+        assert_eq!(screen.give_up_sequence(), b"");
+        let long = [b"\x1b]52;c;".as_slice(), &[b'A'; MOST_HELD]].concat();
+        screen.take(&long);
+        assert_eq!(screen.give_up_sequence(), [CANCEL]);
+        assert!(screen.is_between_sequences());
+        assert_eq!(screen.take(&long[7..]), b"");
+        assert!(screen.is_between_sequences() && screen.held.is_empty());
+        assert_eq!(text(&screen.take(b"AA\x07then \x1b[1mx")), "then \x1b[1mx");
     }
 
     #[test]

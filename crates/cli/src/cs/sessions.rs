@@ -117,6 +117,16 @@ pub(crate) async fn ask(
     }
 }
 
+/// Asks a session that nobody is connected to for something that its daemon asks nobody for.
+///
+/// # Errors
+/// If it cannot be reached, refuses, or does not answer.
+pub(crate) async fn asked(session: &Session, message: &ToDaemon) -> Result<FromDaemon, CliError> {
+    let asking = async { ask(&mut session.connect().await?, message).await };
+    let answered = timeout(ANSWERING, asking).await;
+    answered.unwrap_or_else(|_| Err(session.gives_no_answer().into()))
+}
+
 /// How it is with a session.
 ///
 /// # Errors
@@ -193,14 +203,17 @@ pub(crate) async fn add(
     }
 }
 
-/// Has a session publish a directory no longer.
+/// Has a session publish a directory no longer; whether the server has said that it has unmounted it.
 ///
 /// # Errors
 /// If it is refused.
-pub(crate) async fn remove(session: &Session, directory: &Path) -> Result<(), CliError> {
+pub(crate) async fn remove(session: &Session, directory: &Path) -> Result<bool, CliError> {
     let directory = LocalPath::new(directory);
     let message = ToDaemon::Remove { directory };
-    ask(&mut session.connect().await?, &message).await.map(drop)
+    match ask(&mut session.connect().await?, &message).await? {
+        FromDaemon::Removed { is_confirmed } => Ok(is_confirmed),
+        _ => Err(senseless()),
+    }
 }
 
 /// An answer that belongs to no question.

@@ -105,6 +105,8 @@ pub(crate) async fn finish(
             Ok(ExitCode::SUCCESS)
         }
         Left::Ended { code, signal } => {
+            // What is not known to have ended is no reason to take its directories away.
+            let code = exit_code(code, signal).ok_or_else(|| main_program_lost(name.as_str()))?;
             if keep {
                 context
                     .output
@@ -112,7 +114,7 @@ pub(crate) async fn finish(
             } else {
                 stop_unless_told(session, context).await?;
             }
-            exit_code(code, signal).ok_or_else(program_lost)
+            Ok(code)
         }
         Left::SessionEnded(reason) => Err(session_ended(&reason)),
         Left::Signal(number) => Ok(of_signal(number)),
@@ -148,7 +150,18 @@ pub(crate) fn session_ended(reason: &str) -> CliError {
     CliError::new(Kind::Network, message, "Start one anew: cs live")
 }
 
-/// The server was restarted, or its agent killed.
+/// The server was restarted, or its agent killed; or it has said more of the program than this end takes.
+fn main_program_lost(session: &str) -> CliError {
+    CliError::new(
+        Kind::Network,
+        format!(
+            "the program was lost from sight: the server's end was started anew; {session} goes on"
+        ),
+        "Come back if it still runs: cs attach. Start it anew: cs run claude. End the session: cs stop",
+    )
+}
+
+/// The same of a program that the session is not for.
 pub(crate) fn program_lost() -> CliError {
     CliError::new(
         Kind::Network,

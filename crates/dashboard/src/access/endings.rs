@@ -58,7 +58,11 @@ impl Endings {
             return false;
         };
         let before = std::mem::replace(&mut self.password, in_force.password);
-        before.is_some() && before != self.password
+        match (before, self.password) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(before), Some(now)) => !before.is_same(&now),
+        }
     }
 
     /// Those who were entitled the last time and are not any more. A database that cannot be read

@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 
 use super::body::Body;
 use super::query::Path;
+use super::refusals::{BodyRefusals, Refusals};
 use crate::access::{Administrator, Launcher};
 use crate::api::number::whole;
 use crate::app::App;
@@ -43,13 +44,9 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
 ///
 /// Oldest first. One that has ended is kept for an hour.
 #[utoipa::path(get, path = "/api/sessions", tag = "terminals",
-    security(("cookie" = []), ("token" = [])),
     responses(
         (status = 200, description = "All of them", body = [Description]),
-        (status = 400, description = "A request that is not understood", body = ErrorBody),
-        (status = 401, description = "Not signed in", body = ErrorBody),
-        (status = 403, description = "The token's scope is not `launch`", body = ErrorBody),
-        (status = 503, description = "The vault is busy", body = ErrorBody),
+        Refusals,
     ))]
 async fn list(State(app): State<Arc<App>>, Launcher(_caller): Launcher) -> Json<Vec<Description>> {
     let sessions = app.terminals.all();
@@ -77,18 +74,12 @@ struct SessionStatus {
 
 /// Give a session another title
 #[utoipa::path(put, path = "/api/sessions/{id}", tag = "terminals",
-    security(("cookie" = []), ("token" = [])),
     params(("id" = String, Path, description = "The session")),
     request_body = Rename,
     responses(
         (status = 200, description = "Done", body = SessionStatus),
-        (status = 400, description = "A title that cannot be used", body = ErrorBody),
-        (status = 401, description = "Not signed in", body = ErrorBody),
-        (status = 403, description = "The token's scope is not `launch`, or another site's page asks", body = ErrorBody),
         (status = 404, description = "No such session", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The body is not JSON", body = ErrorBody),
-        (status = 503, description = "The vault is busy", body = ErrorBody),
+        BodyRefusals,
     ))]
 async fn rename(
     State(app): State<Arc<App>>,
@@ -111,15 +102,11 @@ async fn rename(
 /// One that runs is ended as if its terminal were closed, and killed after five seconds. One that
 /// has ended is forgotten, with its recording.
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "terminals",
-    security(("cookie" = []), ("token" = [])),
     params(("id" = String, Path, description = "The session")),
     responses(
         (status = 200, description = "Done", body = SessionStatus),
-        (status = 400, description = "A request that is not understood", body = ErrorBody),
-        (status = 401, description = "Not signed in", body = ErrorBody),
-        (status = 403, description = "The token's scope is not `launch`, or another site's page asks", body = ErrorBody),
         (status = 404, description = "No such session", body = ErrorBody),
-        (status = 503, description = "The vault is busy", body = ErrorBody),
+        Refusals,
     ))]
 async fn remove(
     State(app): State<Arc<App>>,
@@ -162,18 +149,12 @@ struct SessionLink {
 /// Whoever has it sees what is output and can type nothing. It ends when its time is over, when its
 /// session is forgotten, and with the server.
 #[utoipa::path(post, path = "/api/sessions/{id}/links", tag = "terminals",
-    security(("cookie" = []), ("token" = [])),
     params(("id" = String, Path, description = "The session")),
     request_body = NewLink,
     responses(
         (status = 201, description = "The link", body = SessionLink),
-        (status = 400, description = "A time that cannot be used", body = ErrorBody),
-        (status = 401, description = "Not signed in", body = ErrorBody),
-        (status = 403, description = "The token's scope is not `admin`, or another site's page asks", body = ErrorBody),
         (status = 404, description = "No such session", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The body is not JSON", body = ErrorBody),
-        (status = 503, description = "The vault is busy", body = ErrorBody),
+        BodyRefusals,
     ))]
 async fn make_link(
     State(app): State<Arc<App>>,
@@ -203,15 +184,11 @@ async fn make_link(
 /// In the format asciicast v2, as far as it is written. It is kept for 30 days, also when its
 /// session is forgotten, or until the session is deleted.
 #[utoipa::path(get, path = "/api/sessions/{id}/recording", tag = "terminals",
-    security(("cookie" = []), ("token" = [])),
     params(("id" = String, Path, description = "The session")),
     responses(
         (status = 200, description = "The recording", body = String, content_type = "application/x-asciicast"),
-        (status = 400, description = "A request that is not understood", body = ErrorBody),
-        (status = 401, description = "Not signed in", body = ErrorBody),
-        (status = 403, description = "The token's scope is not `launch`", body = ErrorBody),
         (status = 404, description = "No such session, or it was not recorded", body = ErrorBody),
-        (status = 503, description = "The vault is busy", body = ErrorBody),
+        Refusals,
     ))]
 async fn recording(
     State(app): State<Arc<App>>,

@@ -139,6 +139,12 @@ fn parse(stored: &str) -> Option<Parsed> {
     fits.then_some(parsed)
 }
 
+#[cfg(test)]
+thread_local! {
+    /// At what cost this thread has stretched passwords, and to how many bytes: what takes the time.
+    static STRETCHED: std::cell::RefCell<Vec<(Cost, usize)>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
 /// `None` for parameters that are out of bounds.
 fn stretch<const N: usize>(
     password: &Password,
@@ -146,6 +152,8 @@ fn stretch<const N: usize>(
     cost: Cost,
 ) -> Option<Zeroizing<[u8; N]>> {
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params(N)?);
+    #[cfg(test)]
+    STRETCHED.with_borrow_mut(|all| all.push((cost, N)));
     let mut bytes = Zeroizing::new([0; N]);
     let password = password.expose().as_bytes();
     let stretched = argon2.hash_password_into(password, salt, bytes.as_mut());
@@ -173,6 +181,22 @@ mod tests {
             make(&password("FAKE pass phrase"), Cost::OF_TESTS).unwrap(),
             hash
         );
+    }
+
+    #[test]
+    fn a_wrong_password_costs_as_much_where_none_is_set() {
+        let hash = make(&password("FAKE pass phrase"), Cost::OF_TESTS).unwrap();
+        let cost_of = |text: &str, stored: Option<&str>| {
+            STRETCHED.take();
+            let verdict = check(&password(text), stored, Cost::OF_TESTS);
+            (verdict, STRETCHED.take())
+        };
+        let once = vec![(Cost::OF_TESTS, 32)];
+        let wrong = (Verdict::Wrong, once.clone());
+        assert_eq!(cost_of("FAKE wrong", Some(&hash)), wrong);
+        assert_eq!(cost_of("FAKE wrong", None), wrong);
+        let right = (Verdict::Right, once);
+        assert_eq!(cost_of("FAKE pass phrase", Some(&hash)), right);
     }
 
     /// From the reference implementation's `test.c`: 64 MiB, 2 passes, salt "somesalt".

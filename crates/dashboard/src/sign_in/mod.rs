@@ -39,7 +39,7 @@ const WAITING: usize = 16;
 /// What signing in needs to remember.
 pub(crate) struct SignIn {
     /// Hashing.
-    slots: Slots,
+    pub(crate) slots: Slots,
     /// Estimating strength, which must not hold up those who sign in.
     estimates: Slots,
     cost: Cost,

@@ -12,6 +12,9 @@ use crate::vaults::blocking;
 pub(crate) struct Slots {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
+    /// How much was begun.
+    #[cfg(test)]
+    pub(crate) begun: std::sync::atomic::AtomicUsize,
 }
 
 impl Slots {
@@ -19,6 +22,8 @@ impl Slots {
         Self {
             running: Arc::new(Semaphore::new(running)),
             admitted: Arc::new(Semaphore::new(running + waiting)),
+            #[cfg(test)]
+            begun: std::sync::atomic::AtomicUsize::new(0),
         }
     }
 
@@ -38,6 +43,8 @@ impl Slots {
             .acquire_owned()
             .await
             .map_err(|_| busy())?;
+        #[cfg(test)]
+        self.begun.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         blocking(move || {
             let result = work();
             drop((turn, admitted));

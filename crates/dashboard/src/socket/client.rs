@@ -21,14 +21,14 @@ use terminal::Size;
 
 use super::admission::{Auth, identify};
 use super::events::Failed;
-use super::messages::{Input, Parsed, Resize, Start, Which};
+use super::messages::{Input, MaybeNothing, Parsed, Resize, Start, Which};
 use super::sockets::Sockets;
 use super::view::View;
 use super::wire::Wire;
 use crate::access::Caller;
 use crate::app::App;
 use crate::clock;
-use crate::terminals::{Kind, Link, STOPPED};
+use crate::terminals::{Kind, Link, STOPPED, Session};
 
 /// How much may wait while a program is being started, in bytes: 65,536 keys, each a request, or a large paste.
 const MOST_WAITING: usize = 32 << 20;
@@ -64,6 +64,8 @@ pub(super) struct State {
     waiting: VecDeque<(Command, AckSender)>,
     /// What they take, in bytes.
     waiting_length: usize,
+    /// What it looked at when it went, while it still waits for something of that to be ended.
+    left: HashMap<String, Arc<Session>>,
     is_ready: bool,
     is_closed: bool,
 }
@@ -130,14 +132,16 @@ impl Client {
         self.emit("terminal_error", failed);
     }
 
-    /// Looks no longer, and does nothing any more.
+    /// Looks no longer, and does nothing any more; but a client that has gone by itself may have
+    /// asked before that what is being started to be ended.
     fn close(&self, is_lost: bool) {
         let views = {
             let mut state = self.state();
             state.is_closed = true;
-            state.waiting.clear();
-            state.waiting_length = 0;
-            std::mem::take(&mut state.views)
+            state.keep_stops(is_lost);
+            let views = std::mem::take(&mut state.views);
+            views.values().for_each(|view| state.leave(view));
+            views
         };
         if views.is_empty() {
             return;
@@ -240,6 +244,7 @@ impl Client {
         state.is_busy = false;
         while !state.is_busy {
             let Some((command, ack)) = state.waiting.pop_front() else {
+                state.left.clear();
                 return;
             };
             state.waiting_length -= command.length();
@@ -269,18 +274,19 @@ impl Client {
     }
 
     fn stop(&self, state: &State, session: Option<String>, ack: AckSender) {
-        match state.view(session.as_deref()) {
-            None => refuse(ack, &no_session(session)),
-            Some(view) if view.is_read_only() => refuse(ack, &only_watching()),
-            Some(view) => {
-                view.session.end();
-                let session = &view.session;
-                let (account, id) = (&session.account, &session.id);
-                self.app
-                    .note(&self.caller, STOPPED, Some(account), Some(id));
-                answer(ack);
-            }
-        }
+        let found = match state.view(session.as_deref()) {
+            Some(view) if view.is_read_only() => return refuse(ack, &only_watching()),
+            Some(view) => Some(&view.session),
+            None => state.left(session.as_deref()),
+        };
+        let Some(found) = found else {
+            return refuse(ack, &no_session(session));
+        };
+        found.end();
+        let (account, id) = (&found.account, &found.id);
+        self.app
+            .note(&self.caller, STOPPED, Some(account), Some(id));
+        answer(ack);
     }
 
     fn detach(&self, state: &mut State, session: Option<String>, ack: AckSender) {
@@ -312,6 +318,7 @@ impl Client {
     /// Takes a view in; one of the same session makes room for it.
     pub(super) fn add_view(&self, state: &mut State, view: View) {
         if state.is_closed {
+            state.leave(&view);
             return view.end(true);
         }
         if let Some(earlier) = state.views.insert(view.session.id.clone(), view) {
@@ -337,6 +344,35 @@ impl State {
         self.views.get(session.or(self.last.as_deref())?)
     }
 
+    /// Of those that the client looked at when it went.
+    fn left(&self, session: Option<&str>) -> Option<&Arc<Session>> {
+        self.left.get(session.or(self.last.as_deref())?)
+    }
+
+    /// The client has gone: see [`State::left`].
+    fn leave(&mut self, view: &View) {
+        if !self.waiting.is_empty() && !view.is_read_only() {
+            let session = &view.session;
+            self.left.insert(session.id.clone(), Arc::clone(session));
+        }
+    }
+
+    /// The client has gone: of what waits, only what ends a session is still done, if it went by
+    /// itself. What nobody starts any more need not be ended.
+    fn keep_stops(&mut self, is_lost: bool) {
+        let mut starts_another = false;
+        self.waiting.retain(|(command, _)| match command {
+            Command::Stop(which) => is_lost && (which.session.is_some() || !starts_another),
+            Command::Start(..) => {
+                starts_another = true;
+                false
+            }
+            _ => false,
+        });
+        let lengths = self.waiting.iter().map(|(command, _)| command.length());
+        self.waiting_length = lengths.sum();
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.views.len() < MOST_VIEWS
     }
@@ -352,8 +388,12 @@ pub(super) fn listen(client: &Arc<Client>, socket: &SocketRef) {
     });
     on(client, socket, "terminal_input", Command::Input);
     on(client, socket, "resize_terminal", Command::Resize);
-    on_maybe_empty(client, socket, "stop_terminal", Command::Stop);
-    on_maybe_empty(client, socket, "detach_terminal", Command::Detach);
+    on(client, socket, "stop_terminal", |MaybeNothing(which)| {
+        Command::Stop(which)
+    });
+    on(client, socket, "detach_terminal", |MaybeNothing(which)| {
+        Command::Detach(which)
+    });
     on(client, socket, "terminal_ack", Command::Parsed);
     let expiry = client.link.as_ref().map(|link| {
         tokio::spawn(Client::expire(Arc::downgrade(client), link.expires_at)).abort_handle()
@@ -392,23 +432,6 @@ fn on<T: DeserializeOwned + Send + Sync + 'static>(
         }
         ready(())
     });
-}
-
-/// For events that older clients send without anything.
-fn on_maybe_empty(
-    client: &Arc<Client>,
-    socket: &SocketRef,
-    event: &'static str,
-    command: impl Fn(Which) -> Command + Clone + Send + Sync + 'static,
-) {
-    let client = Arc::clone(client);
-    socket.on(
-        event,
-        move |TryData(data): TryData<Which>, ack: AckSender| {
-            client.receive(command(data.unwrap_or_default()), ack);
-            ready(())
-        },
-    );
 }
 
 fn resize_view(state: &State, resize: &Resize, ack: AckSender) {

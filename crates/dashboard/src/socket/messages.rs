@@ -1,6 +1,11 @@
 //! What clients send. Members that are not known are ignored: older clients may send more.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use terminal::Size;
 
 /// `start_terminal` and `start_login`.
@@ -71,4 +76,37 @@ pub(super) struct Which {
 pub(super) struct Parsed {
     pub(super) session: String,
     pub(super) after: u64,
+}
+
+/// What may be left out, as older clients do. What is there has to be what is expected.
+#[derive(Debug)]
+pub(super) struct MaybeNothing<T>(pub(super) T);
+
+impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for MaybeNothing<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Only to tuples does the Socket.IO parser give all that came with an event, maybe nothing.
+        deserializer.deserialize_tuple(1, AllThatCame(PhantomData))
+    }
+}
+
+struct AllThatCame<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned + Default> Visitor<'de> for AllThatCame<T> {
+    type Value = MaybeNothing<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("what comes with an event")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+        // A derived type would also take an array of its members in their order.
+        let first: Option<Option<Map<String, Value>>> = all.next_element()?;
+        while all.next_element::<IgnoredAny>()?.is_some() {}
+        match first.flatten() {
+            None => Ok(MaybeNothing(T::default())),
+            Some(members) => serde_json::from_value(Value::Object(members))
+                .map(MaybeNothing)
+                .map_err(A::Error::custom),
+        }
+    }
 }

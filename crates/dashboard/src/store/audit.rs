@@ -1,6 +1,8 @@
 //! The audit log: who did what, from where. Bounded.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Row, Transaction, params};
+use vault::columns::{integer, text};
 
 use super::later::Note;
 use super::{Store, StoreError};
@@ -74,14 +76,21 @@ impl Store {
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
-        id: row.get(0)?,
-        at: row.get(1)?,
-        action: row.get(2)?,
-        account: row.get(3)?,
-        detail: row.get(4)?,
-        address: row.get(5)?,
-        who: row.get(6)?,
+        id: integer(row, 0)?,
+        at: integer(row, 1)?,
+        action: text(row, 2)?,
+        account: maybe_text(row, 3)?,
+        detail: maybe_text(row, 4)?,
+        address: maybe_text(row, 5)?,
+        who: text(row, 6)?,
     })
+}
+
+fn maybe_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => text(row, column).map(Some),
+    }
 }
 
 pub(super) fn insert(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {

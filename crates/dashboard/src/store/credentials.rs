@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::Connection;
+use vault::columns::integer;
 
+use super::digest::Place;
 use super::{Digest, Store, StoreError, lock};
 use crate::access::{FIRST_TOKEN, Scope};
 use crate::clock;
@@ -76,8 +78,8 @@ fn advance(last: &AtomicI64, interval: i64) -> bool {
 /// Everything that somebody can be recognised by.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    sign_ins: HashMap<Digest, SignInRecord>,
-    tokens: HashMap<Digest, TokenRecord>,
+    sign_ins: HashMap<Place, SignInRecord>,
+    tokens: HashMap<Place, TokenRecord>,
     first: TokenRecord,
     has_passkeys: bool,
 }
@@ -86,7 +88,7 @@ impl Credentials {
     /// The sign-in whose cookie has this hash. Which place of the table is looked at depends on the
     /// hash alone, which nobody can choose; then all 32 bytes are compared, found or not.
     pub(crate) fn sign_in(&self, hash: &Digest) -> Option<&SignInRecord> {
-        let found = self.sign_ins.get(hash);
+        let found = self.sign_ins.get(&hash.place());
         let stored = found.map_or(&Digest::NOBODY, |record| &record.hash);
         let is_same = stored.is_same(hash);
         found.filter(|_| is_same)
@@ -94,7 +96,7 @@ impl Credentials {
 
     /// The token with this hash; see [`Credentials::sign_in`].
     pub(crate) fn token(&self, hash: &Digest) -> Option<&TokenRecord> {
-        let found = self.tokens.get(hash);
+        let found = self.tokens.get(&hash.place());
         let stored = found.map_or(&Digest::NOBODY, |record| &record.hash);
         let is_same = stored.is_same(hash);
         found.filter(|_| is_same)
@@ -168,7 +170,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Credentials> {
 }
 
 /// Rows that hold something else than this program writes are left out.
-fn sign_ins(connection: &Connection) -> rusqlite::Result<HashMap<Digest, SignInRecord>> {
+fn sign_ins(connection: &Connection) -> rusqlite::Result<HashMap<Place, SignInRecord>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, hash, password, created_at, last_seen_at, expires_at, fresh_until, address,
             agent FROM sign_ins",
@@ -185,12 +187,12 @@ fn sign_ins(connection: &Connection) -> rusqlite::Result<HashMap<Digest, SignInR
             address: row.get(7)?,
             agent: row.get(8)?,
         };
-        Ok((record.hash, record))
+        Ok((record.hash.place(), record))
     })?;
     Ok(rows.filter_map(Result::ok).collect())
 }
 
-fn tokens(connection: &Connection) -> rusqlite::Result<HashMap<Digest, TokenRecord>> {
+fn tokens(connection: &Connection) -> rusqlite::Result<HashMap<Place, TokenRecord>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, hash, name, scope, created_at, expires_at, last_used_at FROM tokens",
     )?;
@@ -205,7 +207,7 @@ fn tokens(connection: &Connection) -> rusqlite::Result<HashMap<Digest, TokenReco
             expires_at: row.get(5)?,
             last_used_at: AtomicI64::new(row.get::<_, Option<i64>>(6)?.unwrap_or(0)),
         };
-        Ok((record.hash, record))
+        Ok((record.hash.place(), record))
     })?;
     Ok(rows.filter_map(Result::ok).collect())
 }
@@ -215,17 +217,17 @@ fn first(connection: &Connection) -> rusqlite::Result<TokenRecord> {
         connection.prepare_cached("SELECT created_at, last_used_at FROM first_token")?;
     let mut rows = statement.query([])?;
     let (created_at, last_used_at) = match rows.next()? {
-        Some(row) => (row.get(0)?, row.get::<_, Option<i64>>(1)?),
-        None => (None, None),
+        Some(row) => (integer(row, 0)?, integer(row, 1)?),
+        None => (0, 0),
     };
     Ok(TokenRecord {
         id: FIRST_TOKEN.to_owned(),
         hash: Digest::NOBODY,
         name: FIRST_TOKEN.to_owned(),
         scope: Scope::Admin,
-        created_at,
+        created_at: Some(created_at).filter(|at| *at > 0),
         expires_at: None,
-        last_used_at: AtomicI64::new(last_used_at.unwrap_or(0)),
+        last_used_at: AtomicI64::new(last_used_at),
     })
 }
 

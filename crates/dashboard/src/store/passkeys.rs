@@ -1,6 +1,7 @@
 //! Passkeys: public keys, and what is known of them.
 
 use rusqlite::params;
+use vault::columns::{integer, text};
 
 use super::{Store, StoreError};
 
@@ -30,12 +31,12 @@ impl Store {
             )?;
             let rows = statement.query_map([], |row| {
                 Ok(StoredPasskey {
-                    id: row.get(0)?,
-                    name: row.get(1)?,
-                    host: row.get(2)?,
-                    credential: row.get(3)?,
-                    created_at: row.get(4)?,
-                    last_used_at: row.get(5)?,
+                    id: text(row, 0)?,
+                    name: text(row, 1)?,
+                    host: text(row, 2)?,
+                    credential: text(row, 3)?,
+                    created_at: integer(row, 4)?,
+                    last_used_at: Some(integer(row, 5)?).filter(|at| *at > 0),
                 })
             })?;
             rows.collect()
@@ -66,7 +67,8 @@ impl Store {
         at: i64,
     ) -> Result<bool, StoreError> {
         self.write(|transaction| {
-            let statement = "UPDATE passkeys SET credential = ?2, last_used_at = ?3 WHERE id = ?1";
+            let statement = "UPDATE passkeys SET credential = ?2, last_used_at = ?3
+                WHERE CAST(id AS TEXT) = ?1";
             Ok(transaction.execute(statement, params![id, credential, at])? > 0)
         })
     }
@@ -74,9 +76,9 @@ impl Store {
     /// Removes one; its name, if there was one.
     pub(crate) fn remove_passkey(&self, id: &str) -> Result<Option<String>, StoreError> {
         self.write(|transaction| {
-            let statement = "DELETE FROM passkeys WHERE id = ?1 RETURNING name";
+            let statement = "DELETE FROM passkeys WHERE CAST(id AS TEXT) = ?1 RETURNING name";
             let mut statement = transaction.prepare_cached(statement)?;
-            let mut names = statement.query_map([id], |row| row.get(0))?;
+            let mut names = statement.query_map([id], |row| text(row, 0))?;
             names.next().transpose()
         })
     }

@@ -1,6 +1,7 @@
 //! What somebody has set, by name.
 
 use rusqlite::{OptionalExtension as _, params};
+use vault::columns::text;
 
 use super::{Store, StoreError};
 
@@ -10,7 +11,7 @@ impl Store {
         self.read(|connection| {
             let statement = "SELECT value FROM settings WHERE name = ?1";
             connection
-                .query_row(statement, [name], |row| row.get(0))
+                .query_row(statement, [name], |row| text(row, 0))
                 .optional()
         })
     }

@@ -1,6 +1,7 @@
 //! Browsers that signed in.
 
 use rusqlite::{Params, Transaction, params};
+use vault::columns::text;
 
 use super::later::Note;
 use super::{Digest, Store, StoreError};
@@ -113,5 +114,5 @@ fn query(
     values: impl Params,
 ) -> rusqlite::Result<Vec<String>> {
     let mut statement = transaction.prepare_cached(statement)?;
-    statement.query_map(values, |row| row.get(0))?.collect()
+    statement.query_map(values, |row| text(row, 0))?.collect()
 }

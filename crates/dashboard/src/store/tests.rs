@@ -123,6 +123,50 @@ fn a_row_that_is_no_sign_in_or_token_does_not_break_the_others() {
 }
 
 #[test]
+fn an_odd_value_hides_no_other_row() {
+    let (directory, store) = store();
+    store.note(entry("good"));
+    store.flush();
+    store.first_token_made(NOW).unwrap();
+    let passkey = |id: &str| StoredPasskey {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        host: "localhost".to_owned(),
+        credential: "{}".to_owned(),
+        created_at: NOW,
+        last_used_at: None,
+    };
+    assert!(store.add_passkey(&passkey("one")).unwrap());
+    assert!(store.add_passkey(&passkey("two")).unwrap());
+    let connection = rusqlite::Connection::open(directory.path().join("dashboard.db")).unwrap();
+    connection
+        .execute_batch(
+            "UPDATE first_token SET created_at = 'soon', last_used_at = x'ff';
+             UPDATE passkeys SET created_at = 'soon', last_used_at = 'never' WHERE id = 'one';
+             INSERT INTO passkeys VALUES (x'ff00', x'ff', 7, x'00', 'x', x'00');
+             INSERT INTO audit VALUES (77, 'soon', x'ff', 1.5, x'00', 7, x'ff');
+             INSERT INTO settings VALUES ('odd', x'6f6e');
+             INSERT INTO sign_ins VALUES (x'ff', x'00', x'00', 'x', 'x', 0, 0, 1, 2);",
+        )
+        .unwrap();
+    let first = store.credentials().unwrap();
+    assert_eq!(first.first_token().created_at, None);
+    assert_eq!(first.first_token().used_at(), None);
+    let passkeys = store.passkeys().unwrap();
+    assert_eq!(passkeys.len(), 3);
+    let two = passkeys.iter().find(|passkey| passkey.id == "two").unwrap();
+    assert_eq!((two.created_at, two.host.as_str()), (NOW, "localhost"));
+    assert!(store.passkey_used("one", "{}", NOW).unwrap());
+    let entries = store.audit(None, 10).unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[1].action, "good");
+    assert_eq!(store.setting("odd").unwrap().as_deref(), Some("on"));
+    // One that has ended long ago is cleared away by the next sign-in, whatever it is called.
+    store.add_sign_in(&sign_in("new", NOW), &[]).unwrap();
+    assert_eq!(store.credentials().unwrap().sign_ins().count(), 1);
+}
+
+#[test]
 fn sign_ins_end_by_rotation_by_time_and_by_number() {
     let (_directory, store) = store();
     let ids = |store: &Store| {

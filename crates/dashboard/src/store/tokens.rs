@@ -1,6 +1,7 @@
 //! API tokens.
 
 use rusqlite::params;
+use vault::columns::text;
 
 use super::later::Note;
 use super::{Digest, Store, StoreError};
@@ -51,7 +52,7 @@ impl Store {
         self.write(|transaction| {
             let statement = "DELETE FROM tokens WHERE id = ?1 RETURNING name";
             let mut statement = transaction.prepare_cached(statement)?;
-            let mut names = statement.query_map([id], |row| row.get(0))?;
+            let mut names = statement.query_map([id], |row| text(row, 0))?;
             names.next().transpose()
         })
     }

@@ -16,6 +16,7 @@ use vault::{Account, VaultError};
 
 use crate::access::{Caller, Who};
 use crate::app::App;
+use crate::clock;
 use crate::error::ApiError;
 use crate::events::{Change, Events};
 use crate::options::Options;
@@ -194,6 +195,7 @@ impl Terminals {
         let (program, recordings) = (Arc::clone(&this.program), this.recordings.clone());
         let (kind, size, directory) = (wanted.kind, wanted.size, cwd.clone());
         let account_id = account.id.clone();
+        let begun_at = clock::now();
         let terminal = blocking(move || {
             if recording.is_some() {
                 recordings.prepare()?;
@@ -202,15 +204,8 @@ impl Terminals {
             Ok(Terminal::start(start)?)
         })
         .await?;
-        let session = Arc::new(Session::new(
-            id,
-            kind,
-            &account,
-            cwd,
-            caller,
-            is_recorded,
-            terminal,
-        ));
+        let session = Session::new(id, kind, &account, cwd, caller, is_recorded, terminal);
+        let session = Arc::new(session.begun_at(begun_at));
         place.fill(Arc::clone(&session));
         app.note(
             caller,

@@ -94,6 +94,12 @@ impl Session {
         }
     }
 
+    /// When its program was about to be started: by now it may have output something.
+    pub(super) fn begun_at(mut self, at: i64) -> Self {
+        self.started_at = at;
+        self
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.terminal.ended().is_none()
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::server::Server;
+use crate::server::{Server, eventually};
 use crate::socket::Socket;
 
 const CAT: &str = "stty raw -echo; printf ready; exec cat";
@@ -67,6 +67,63 @@ async fn a_terminal_is_stopped() {
         (&ended["code"], &ended["signal"]),
         (&json!(null), &json!(1))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_the_end_of_what_starts_and_goes_leaves_nothing_running() {
+    let server = Server::start().await;
+    let directory = server.running("project", "trap '' INT; printf ready; sleep 1000");
+    let header = [("X-Auth-Token", server.token.as_str())];
+    for round in 1..=5 {
+        let mut socket = Socket::with(&server, &header, "").await.unwrap();
+        // Answered: from now on what it asks for is begun when it comes.
+        socket.ask("detach_terminal", json!({})).await;
+        socket
+            .emit(
+                "start_terminal",
+                json!({"account_id": server.account, "cwd": directory}),
+            )
+            .await;
+        socket.send("42[\"stop_terminal\"]").await;
+        socket.send("41").await;
+        socket.pull_the_cable();
+        eventually(async || {
+            let sessions = server.get("/api/sessions").await.ok();
+            let ended = |session: &serde_json::Value| session["ended_at"].is_i64();
+            let sessions = sessions.as_array().unwrap();
+            (sessions.len() == round && sessions.iter().all(ended)).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_no_session_ends_none() {
+    let server = Server::start().await;
+    let directory = server.running("project", CAT);
+    let mut socket = Socket::connect(&server).await;
+    let session = socket.start(&server.account, &directory).await;
+    socket.output_until("ready").await;
+    for event in ["stop_terminal", "detach_terminal"] {
+        for payload in [json!({"session": 7}), json!([]), json!("x"), json!(false)] {
+            let answer = socket.ask(event, payload.clone()).await;
+            let error = answer["error"].as_str().unwrap_or_default();
+            assert!(
+                error.contains("not what is expected"),
+                "{event} {payload}: {answer}"
+            );
+            let told = socket.wait_for("terminal_error").await;
+            assert_eq!(told["error"], answer["error"]);
+        }
+    }
+    let told = server.session(&session).await.unwrap();
+    assert_eq!(told["ended_at"], json!(null));
+    socket.type_text("still here").await;
+    socket.output_until("still here").await;
+    // None at all is the one that was started last.
+    let answer = socket.ask("stop_terminal", json!(null)).await;
+    assert_eq!(answer, json!({}));
+    socket.wait_for("terminal_exit").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

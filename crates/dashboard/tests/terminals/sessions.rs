@@ -114,6 +114,13 @@ async fn they_are_listed_renamed_ended_and_forgotten() {
         actions.contains(&"launch") && actions.contains(&"terminal ended"),
         "{actions:?}"
     );
+    for entry in audit["entries"].as_array().unwrap() {
+        if ["launch", "terminal ended"].contains(&entry["action"].as_str().unwrap()) {
+            let who = (&entry["who"], &entry["address"], &entry["account"]);
+            let wanted = (&json!("token first"), &json!("127.0.0.1"), &json!("work"));
+            assert_eq!(who, wanted, "{entry}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,8 @@ pub(crate) fn order() -> impl Strategy<Value = Order> {
         size().prop_map(Order::Resize),
         any::<i32>().prop_map(Order::Signal),
         any::<u64>().prop_map(Order::Seen),
+        select(vec![Stream::Out, Stream::Err]).prop_map(Order::Unread),
+        Just(Order::TakenBack),
         Just(Order::End),
     ]
 }

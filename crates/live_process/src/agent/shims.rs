@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use connection::relay::Socket;
-use live::commands::WINDOW;
+use live::commands::{News, WINDOW};
 use live::programs::Stream;
 use live_session::server::{self, Commands, RunningCommand};
 use rustix::process::{Resource, getrlimit};
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::detached;
-use pipes::{Connected, Given, Pipes, Room};
+use pipes::{Connected, Given, Pipes, Room, Writing};
 
 mod pipes;
 #[cfg(test)]
@@ -152,6 +152,7 @@ async fn listen(
             FromShim::InputEnded => running.input_ended(),
             FromShim::Resize(size) => running.resize(size),
             FromShim::Signal(signal) => running.signal(signal),
+            FromShim::Unread(stream) => running.unread(stream),
             FromShim::Version(_) | FromShim::Start(_) => return Err(ShimError::Senseless),
         }
     }
@@ -182,9 +183,7 @@ impl<W: AsyncWrite + Unpin> Speaker<'_, W> {
             match told {
                 Some(Some(told)) => {
                     let length = output_of(&told);
-                    if !self.say(told).await? {
-                        break;
-                    }
+                    self.say(told).await?;
                     written += length;
                 }
                 Some(None) => break,
@@ -200,30 +199,34 @@ impl<W: AsyncWrite + Unpin> Speaker<'_, W> {
         Ok(())
     }
 
-    /// `false`: nothing more is to be said.
-    async fn say(&mut self, told: server::Told) -> Result<bool, ShimError> {
-        let message = match told {
-            server::Told::Output { stream, bytes } => return self.output(stream, bytes).await,
-            // The shim is told only of what it has read itself.
-            server::Told::Taken(taken) if self.starts.is_none() => {
-                self.taken.send_replace(taken);
-                return Ok(true);
+    async fn say(&mut self, told: server::Told) -> Result<(), ShimError> {
+        let news = match told {
+            server::Told::News(news) => news,
+            server::Told::Lost(why) => {
+                let message = self.last(ToShim::Lost(why));
+                return self.writer.say(&message).await;
             }
-            server::Told::Taken(taken) => ToShim::Taken(taken),
-            server::Told::Started => ToShim::Started {
+        };
+        let message = match news {
+            News::Output { stream, bytes } => return self.output(stream, bytes).await,
+            // The shim is told only of what it has read itself.
+            News::Taken(taken) if self.starts.is_none() => {
+                self.taken.send_replace(taken);
+                return Ok(());
+            }
+            News::Taken(taken) => ToShim::Taken(taken),
+            News::Started => ToShim::Started {
                 reads_input: self.start(),
             },
-            server::Told::Stopped(signal) => ToShim::Stopped(signal),
-            server::Told::Continued => ToShim::Continued,
-            server::Told::Here => self.last(ToShim::Here),
-            server::Told::Refused { message, hint } => self.last(ToShim::Refused { message, hint }),
-            server::Told::Ended { code, signal, read } => {
-                self.last(ToShim::Ended { code, signal, read })
-            }
-            server::Told::Lost(why) => self.last(ToShim::Lost(why)),
+            News::Stopped(signal) => ToShim::Stopped(signal),
+            News::Continued => ToShim::Continued,
+            News::Here => self.last(ToShim::Here),
+            News::Refused { message, hint } => self.last(ToShim::Refused { message, hint }),
+            News::Ended { code, signal, read } => self.last(ToShim::Ended { code, signal, read }),
+            // Not told.
+            News::Settled => return Ok(()),
         };
-        self.writer.say(&message).await?;
-        Ok(true)
+        self.writer.say(&message).await
     }
 
     /// Closes the pipes before it is said: who reads them is at their end as soon as the shim is at its own.
@@ -242,22 +245,25 @@ impl<W: AsyncWrite + Unpin> Speaker<'_, W> {
         starts.is_some_and(|starts| starts.send(input).is_ok())
     }
 
-    async fn output(&mut self, stream: Stream, bytes: Bytes) -> Result<bool, ShimError> {
-        let Some(pipe) = self.pipes.to(stream) else {
-            self.writer.say(&ToShim::Output { stream, bytes }).await?;
-            return Ok(true);
-        };
-        if pipe.write_all(&bytes).await.is_ok() {
-            return Ok(true);
+    async fn output(&mut self, stream: Stream, bytes: Bytes) -> Result<(), ShimError> {
+        let writing = self.pipes.to(stream);
+        match writing {
+            Writing::Shim => self.writer.say(&ToShim::Output { stream, bytes }).await,
+            Writing::Nobody => Ok(()),
+            Writing::Agent(pipe) => {
+                if pipe.write_all(&bytes).await.is_err() {
+                    *writing = Writing::Nobody;
+                    self.running.unread(stream);
+                }
+                Ok(())
+            }
         }
-        self.writer.say(&ToShim::Unread).await?;
-        Ok(false)
     }
 }
 
 fn output_of(told: &server::Told) -> u64 {
     match told {
-        server::Told::Output { bytes, .. } => bytes.len() as u64,
+        server::Told::News(News::Output { bytes, .. }) => bytes.len() as u64,
         _ => 0,
     }
 }

@@ -6,22 +6,28 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use live::control::Failure;
-use live_session::laptop::{self, CommandOptions, Outcome, Publisher};
+use live_session::laptop::{self, CommandLine, CommandOptions, Outcome, Publisher};
 use proxy::{Name, NameError, Names};
 use runner::{Limits, Sandbox};
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use super::asking::Asking;
 use super::{Daemon, DaemonError, RUNNER};
 use crate::agent::PATIENCE;
 use crate::client::Record;
-use crate::command_log::{CommandLog, CommandOutcome, LoggedCommand};
-use crate::local::CommandStatus;
+use crate::command_log::{CommandLog, CommandOutcome, LoggedCommand, cut};
+use crate::local::{CommandStatus, FromDaemon, LARGEST, LocalPath, OngoingCommand};
 use crate::{Places, SessionName, text};
+
+/// How much is said at once of commands that run, in bytes…
+const MOST_SAID: usize = LARGEST / 2;
+/// …and what a command or a word takes of that, beside its own bytes.
+const OVERHEAD: usize = 64;
 
 /// This program, to be started anew by this process: also if another one has taken its place on the disk meanwhile.
 const ITSELF: &str = "/proc/self/exe";
@@ -180,6 +186,24 @@ impl Daemon {
         })
     }
 
+    /// Those that have not ended.
+    pub(super) fn ongoing_commands(&self) -> FromDaemon {
+        let ongoing = self.publisher.ongoing_commands();
+        said(ongoing.into_iter().map(ongoing_command))
+    }
+
+    /// What runs for each name of the list.
+    pub(super) async fn find_commands(&self) -> Vec<(String, Option<LocalPath>)> {
+        let publisher = Arc::clone(&self.publisher);
+        // Fails if that has panicked, and then nothing is known.
+        let found = spawn_blocking(move || publisher.find_commands()).await;
+        let found = found.unwrap_or_default().into_iter();
+        let said = |program: Option<PathBuf>| program.as_deref().map(LocalPath::new);
+        found
+            .map(|(name, program)| (name.to_string(), said(program)))
+            .collect()
+    }
+
     /// Has the list be what the settings say now. The session loses the names of its own that are `dropped`.
     pub(super) fn change_commands(
         &self,
@@ -249,6 +273,54 @@ impl laptop::CommandLog for CommandLog {
     }
 }
 
+/// As many of them as fit in a message.
+fn said(all: impl Iterator<Item = OngoingCommand>) -> FromDaemon {
+    let (mut commands, mut more, mut room) = (Vec::new(), 0, MOST_SAID);
+    for command in all {
+        let words = command.words.iter().map(|word| word.len() + OVERHEAD);
+        let takes = words.sum::<usize>() + command.directory.length() + OVERHEAD;
+        match room.checked_sub(takes) {
+            Some(left) => {
+                room = left;
+                commands.push(command);
+            }
+            None => more += 1,
+        }
+    }
+    FromDaemon::Commands { commands, more }
+}
+
+fn ongoing_command(ongoing: laptop::OngoingCommand) -> OngoingCommand {
+    let laptop::OngoingCommand {
+        line,
+        began,
+        took,
+        output,
+    } = ongoing;
+    let (directory, mut words) = (LocalPath::new(&line.directory), words(line));
+    OngoingCommand {
+        at: milliseconds(began),
+        directory,
+        is_cut: cut(&mut words),
+        words,
+        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        output,
+    }
+}
+
+/// Since 1970.
+fn milliseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Its name and its arguments.
+fn words(line: CommandLine) -> Vec<String> {
+    let arguments = line.arguments.iter();
+    let arguments = arguments.map(|word| String::from_utf8_lossy(word).into_owned());
+    std::iter::once(line.name).chain(arguments).collect()
+}
+
 fn logged(record: laptop::Record) -> LoggedCommand {
     let laptop::Record {
         line,
@@ -258,13 +330,10 @@ fn logged(record: laptop::Record) -> LoggedCommand {
         input,
         output,
     } = record;
-    let since = began.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let arguments = line.arguments.iter();
-    let arguments = arguments.map(|word| String::from_utf8_lossy(word).into_owned());
     LoggedCommand {
-        at: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-        directory: line.directory,
-        words: std::iter::once(line.name).chain(arguments).collect(),
+        at: milliseconds(began),
+        directory: line.directory.clone(),
+        words: words(line),
         is_cut: false,
         duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         outcome: match outcome {
@@ -281,9 +350,7 @@ fn logged(record: laptop::Record) -> LoggedCommand {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use live_session::laptop::CommandLine;
+    use std::time::Duration;
 
     use super::*;
 
@@ -344,6 +411,32 @@ mod tests {
         assert_eq!((logged.at, logged.duration_ms), (7, 3));
         assert_eq!(logged.words, ["npm", "a\u{fffd}"]);
         assert_eq!(logged.outcome, CommandOutcome::Killed(15));
+    }
+
+    #[test]
+    fn of_many_that_run_as_many_are_said_as_fit() {
+        let ongoing = |length| laptop::OngoingCommand {
+            line: CommandLine {
+                name: "npm".to_owned(),
+                arguments: vec![Bytes::from(vec![b'x'; length])],
+                directory: "/p".into(),
+            },
+            began: SystemTime::UNIX_EPOCH + Duration::from_millis(7),
+            took: Duration::from_millis(3),
+            output: 2,
+        };
+        let one = ongoing_command(ongoing(1));
+        assert_eq!((one.at, one.duration_ms, one.output), (7, 3, 2));
+        assert!(one.words == ["npm", "x"] && !one.is_cut);
+        assert!(ongoing_command(ongoing(1 << 16)).is_cut);
+        let all = (0..512).map(|_| ongoing_command(ongoing(1 << 16)));
+        let message = said(all);
+        let length = postcard::to_stdvec(&message).unwrap().len();
+        let FromDaemon::Commands { commands, more } = message else {
+            panic!("something else was said");
+        };
+        assert_eq!(commands.len() + more as usize, 512);
+        assert!(more > 0 && length < LARGEST, "{more} more, {length} bytes");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::refusal;
 
 /// How long a mount that failed is left at that.
 const RETRY: Duration = Duration::from_secs(30);
+/// How long the server has to unmount what is taken from it.
+const UNMOUNTING: Duration = Duration::from_secs(20);
 
 /// See the head of this file.
 pub(super) struct Directories {
@@ -40,7 +42,14 @@ struct State {
 struct Entry {
     published: Published,
     mount: watch::Receiver<Mount>,
+    /// It is being taken from the server.
+    removal: Option<Removal>,
 }
+
+/// Whether the server has said that it has it no longer; `None` until it is taken from it.
+type Removal = watch::Receiver<Option<bool>>;
+/// Tells it.
+type Remover = watch::Sender<Option<bool>>;
 
 impl Directories {
     /// Publishes what is so from the beginning.
@@ -61,10 +70,18 @@ impl Directories {
         })
     }
 
+    /// What the server has.
     pub(super) fn published(&self) -> Vec<Published> {
         let state = self.state();
         let entries = state.entries.iter();
         entries.map(|entry| entry.published.clone()).collect()
+    }
+
+    /// The same without what is being taken from it.
+    pub(super) fn lasting(&self) -> Vec<Published> {
+        let state = self.state();
+        let lasting = state.entries.iter().filter(|entry| entry.removal.is_none());
+        lasting.map(|entry| entry.published.clone()).collect()
     }
 
     pub(super) fn status(&self) -> Vec<DirectoryStatus> {
@@ -96,15 +113,27 @@ impl Directories {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, directory: &Path) -> Option<Root> {
+    /// Notes that `directory` is being taken from the server. Of what was not before, also its number, and whom to tell when
+    /// it is.
+    fn begin_removal(&self, directory: &Path) -> Option<(Removal, Option<(Root, Remover)>)> {
         let resolved = directory.canonicalize();
         let mut state = self.state();
-        let is_it = |entry: &Entry| {
+        let is_it = |entry: &&mut Entry| {
             let path = &entry.published.path;
             path == directory || resolved.as_ref().is_ok_and(|resolved| path == resolved)
         };
-        let index = state.entries.iter().position(is_it)?;
-        Some(Root(state.entries.remove(index).published.root))
+        let entry = state.entries.iter_mut().find(is_it)?;
+        if let Some(removal) = &entry.removal {
+            return Some((removal.clone(), None));
+        }
+        let (tell, removal) = watch::channel(None);
+        entry.removal = Some(removal.clone());
+        Some((removal, Some((Root(entry.published.root), tell))))
+    }
+
+    fn forget(&self, root: Root) {
+        let mut state = self.state();
+        state.entries.retain(|entry| entry.published.root != root.0);
     }
 }
 
@@ -168,8 +197,9 @@ impl Daemon {
         place
     }
 
-    /// Takes `directory` from the server. Waits until that has it no longer.
-    pub(super) async fn remove(&self, directory: &Path) -> Result<(), Failure> {
+    /// Takes `directory` from the server, and waits until that has it no longer; whether it has said so. What is begun goes on
+    /// when nobody waits for it any more, and does not depend on the server.
+    pub(super) async fn remove(self: &Arc<Self>, directory: &Path) -> Result<bool, Failure> {
         let is_main = |entry: &Published| entry.is_main && entry.path == directory;
         if self.directories.published().iter().any(is_main) {
             return Err(Failure {
@@ -177,21 +207,28 @@ impl Daemon {
                 hint: "End the session with `cs stop` instead.".to_owned(),
             });
         }
-        let root = self.directories.take(directory).ok_or_else(|| Failure {
+        let begun = self.directories.begin_removal(directory);
+        let (mut removal, begun) = begun.ok_or_else(|| Failure {
             message: format!("{} is not published", directory.display()),
             hint: "`cs status` shows what is.".to_owned(),
         })?;
-        self.write_record();
-        self.publisher.unmount(root).await;
-        Ok(())
+        if let Some((root, remover)) = begun {
+            self.write_record();
+            tokio::spawn(Arc::clone(self).take_back(root, remover));
+        }
+        let is_confirmed = removal.wait_for(Option::is_some).await;
+        Ok(is_confirmed.is_ok_and(|is_confirmed| *is_confirmed == Some(true)))
+    }
+
+    async fn take_back(self: Arc<Self>, root: Root, remover: Remover) {
+        let is_confirmed = self.publisher.unmount(root, UNMOUNTING).await;
+        self.directories.forget(root);
+        remover.send_replace(Some(is_confirmed));
     }
 
     /// Takes one back that cannot be mounted.
     fn forget(&self, root: Root) {
-        self.directories
-            .state()
-            .entries
-            .retain(|entry| entry.published.root != root.0);
+        self.directories.forget(root);
         self.publisher.withdraw(root);
         self.write_record();
     }
@@ -230,7 +267,11 @@ fn publish(
         message: format!("{} cannot be published: {error}", path.display()),
         hint: String::new(),
     })?;
-    Ok(Entry { published, mount })
+    Ok(Entry {
+        published,
+        mount,
+        removal: None,
+    })
 }
 
 /// Where it is mounted; `None` if it is when somebody on the server asks for it. Waits until that is known.

@@ -51,7 +51,7 @@ impl Daemon {
         }
     }
 
-    async fn talk(&self, stream: UnixStream) -> Result<(), LocalError> {
+    async fn talk(self: &Arc<Self>, stream: UnixStream) -> Result<(), LocalError> {
         let (reads, writes) = stream.into_split();
         // Before anything is read: one of another version learns which this is.
         let mut writer = Writer::begin(writes).await?;
@@ -78,7 +78,7 @@ impl Daemon {
 
     /// That who asks has hung up ends the waiting, unless he has said something more, which is then in `early`.
     async fn answer_to(
-        &self,
+        self: &Arc<Self>,
         request: ToDaemon,
         reader: &mut Reader,
         early: &mut Option<ToDaemon>,
@@ -93,7 +93,7 @@ impl Daemon {
         }
     }
 
-    async fn answer(&self, request: ToDaemon) -> Answer {
+    async fn answer(self: &Arc<Self>, request: ToDaemon) -> Answer {
         let done = |result: Result<(), Failure>| result.map(|()| FromDaemon::Done);
         let answered = match request {
             ToDaemon::Status => Ok(FromDaemon::Status(Box::new(self.status()))),
@@ -108,7 +108,11 @@ impl Daemon {
                     None => FromDaemon::Done,
                 })
             }
-            ToDaemon::Remove { directory } => done(self.remove(&directory.to_path()).await),
+            ToDaemon::Remove { directory } => {
+                self.hurry();
+                let removed = self.remove(&directory.to_path()).await;
+                removed.map(|is_confirmed| FromDaemon::Removed { is_confirmed })
+            }
             ToDaemon::Stop { limit_ms } => Ok(self.stop(Duration::from_millis(limit_ms)).await),
             ToDaemon::Wake => {
                 self.keeper.wake();
@@ -133,6 +137,8 @@ impl Daemon {
                 removed,
                 dropped,
             } => done(self.change_commands(&added, &removed, &dropped)),
+            ToDaemon::Commands => Ok(self.ongoing_commands()),
+            ToDaemon::Find => Ok(FromDaemon::Found(self.find_commands().await)),
             ToDaemon::Hold => return Answer::Holder,
             ToDaemon::Questions => match &self.asking {
                 Some(asking) => return Answer::Answering(asking.clone()),

@@ -45,7 +45,7 @@ pub(super) struct Stopped {
 struct Signals {
     /// Ends it.
     terminate: Signal,
-    /// The laptop may have slept.
+    /// It was stopped, and goes on.
     resume: Signal,
     /// Is taken and means nothing: the terminal it was started from is closed.
     hang_up: Signal,
@@ -190,9 +190,8 @@ impl Daemon {
         self.publisher.end_commands().await;
         // Everything that was written there is here when these are unmounted.
         for published in self.directories.published() {
-            self.publisher
-                .unmount(live::files::Root(published.root))
-                .await;
+            let root = live::files::Root(published.root);
+            self.publisher.unmount(root, limit).await;
         }
         self.connection.settled().await;
         self.connection.say_goodbye("stopped");

@@ -4,13 +4,14 @@
 //! kept than so much. Every command has a task of its own; what takes messages waits for none of them.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use connection::{Connection, State as Link};
 use live::commands::{Command, News, Order, Start};
 use live::message::ToServer;
-use proxy::Names;
+use proxy::{Name, Names};
 use publish::Service;
 use publish::watch::Watcher;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -23,6 +24,7 @@ mod fate;
 mod handle;
 mod input;
 mod life;
+mod list;
 mod options;
 mod output;
 mod pool;
@@ -37,13 +39,17 @@ mod waiting;
 use credit::Budget;
 use handle::{Ending, Handle};
 use input::Stock;
+use list::List;
+pub use list::OngoingCommand;
 pub use options::{
     Approval, Approved, CommandLine, CommandLog, CommandOptions, LONGEST_WORDS, Outcome, Record,
 };
 use pool::Pool;
+use published::Directories;
 pub(super) use published::Published;
+use resolved::search_path;
 pub use search::find_program;
-use starting::Starting;
+use starting::{Starting, typed};
 use telling::Telling;
 use waiting::Waiting;
 
@@ -51,6 +57,9 @@ use waiting::Waiting;
 const MOST_STARTING: usize = 8;
 /// How many there are at once, with those of which only what they have started runs.
 const MOST_RUNNING: usize = 512;
+/// How many may wait to be told that they are refused, because too many wait. Whoever asks for more than these, and takes no
+/// answers, is told nothing.
+const MOST_REFUSED: usize = 4096;
 /// How long what is told to end has for that: more than a runner gives it before it kills it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,8 +77,10 @@ struct Shared {
     budget: Arc<Budget>,
     stock: Arc<Stock>,
     waiting: Arc<Waiting>,
+    refused: Arc<Semaphore>,
     /// How many run.
     running: watch::Sender<usize>,
+    list: List,
     state: Mutex<State>,
 }
 
@@ -107,7 +118,9 @@ impl Commands {
             budget: Arc::default(),
             stock: Arc::default(),
             waiting: Arc::default(),
+            refused: Arc::new(Semaphore::new(MOST_REFUSED)),
             running: watch::Sender::new(0),
+            list: List::default(),
             state: Mutex::default(),
         };
         Self {
@@ -157,6 +170,26 @@ impl Commands {
         *self.shared.running.borrow()
     }
 
+    /// Those that have not ended, in the order in which they began.
+    pub(super) fn ongoing(&self) -> Vec<OngoingCommand> {
+        self.shared.list.now()
+    }
+
+    /// What the names of the list run now, in their order; nothing as long as none run. Blocks.
+    pub(super) fn find(&self, published: Vec<Published>) -> Vec<(Name, Option<PathBuf>)> {
+        let Some(proxying) = self.shared.proxying() else {
+            return Vec::new();
+        };
+        let path = search_path(&proxying.options.environment);
+        let published = Directories::resolve(published);
+        let names = self.shared.names();
+        let found = names.iter().map(|(name, _)| {
+            let program = search::find(name, path, &published);
+            (name.clone(), program)
+        });
+        found.collect()
+    }
+
     /// What the server says of one. Never waits.
     pub(super) fn told(
         &self,
@@ -178,11 +211,7 @@ impl Commands {
     fn start(&self, command: Command, start: Start, published: Vec<Published>) {
         let shared = Arc::clone(&self.shared);
         let Some(place) = shared.waiting.take(start.memory()) else {
-            let news = News::Refused {
-                message: "too many commands wait for the laptop".to_owned(),
-                hint: "Run fewer at once.".to_owned(),
-            };
-            return shared.telling.tell_if_possible(command, news);
+            return shared.refuse(command, &start, &published);
         };
         let (budget, stock) = (Arc::clone(&shared.budget), Arc::clone(&shared.stock));
         let (handle, to_do) = Handle::new(command, budget, stock);
@@ -279,6 +308,26 @@ impl Shared {
         // Fails if nothing is watched any more.
         drained.await.ok();
         self.changes.settle().await;
+    }
+
+    /// There is no room for it.
+    fn refuse(self: &Arc<Self>, command: Command, start: &Start, published: &[Published]) {
+        let Ok(place) = Arc::clone(&self.refused).try_acquire_owned() else {
+            return;
+        };
+        let message = "too many commands wait for the laptop".to_owned();
+        if let Some(proxying) = self.proxying() {
+            let (line, now) = (typed(start, published), SystemTime::now());
+            let record = Record::refused(line, now, Duration::ZERO, message.clone());
+            proxying.options.log.ended(record);
+        }
+        let hint = "Run fewer at once.".to_owned();
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            let news = News::Refused { message, hint };
+            shared.telling.tell(command, news).await;
+            drop(place);
+        });
     }
 
     /// Another one runs, until that is dropped.

@@ -6,7 +6,7 @@ use std::{io, thread};
 
 use connection::Connection;
 use live::files::{Place, Request, Target};
-use live::message::{Message as _, ToServer};
+use live::message::{Message as _, ToServer, is_up_to};
 use publish::Service;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,6 +35,8 @@ pub(super) struct Waiting {
     requests: VecDeque<(u64, Request)>,
     /// What they take beside their numbers.
     bytes: usize,
+    /// The last that was given up.
+    given_up: Option<u64>,
 }
 
 impl Waiting {
@@ -46,9 +48,25 @@ impl Waiting {
         self.requests.len() >= MOST_WAITING || self.bytes >= MOST_BYTES_WAITING
     }
 
+    /// Unless it was given up.
     pub(super) fn add(&mut self, number: u64, request: Request) {
+        if self
+            .given_up
+            .is_some_and(|last| has_failed(number, &request, last))
+        {
+            return;
+        }
         self.bytes += size(&request);
         self.requests.push_back((number, request));
+    }
+
+    /// All up to this number have failed, as those who asked were told: they get no answer, and nothing is done any more but
+    /// what was to be closed.
+    pub(super) fn give_up(&mut self, last: u64) {
+        self.given_up = Some(last);
+        self.requests
+            .retain(|(number, request)| !has_failed(*number, request, last));
+        self.bytes = self.requests.iter().map(|(_, request)| size(request)).sum();
     }
 
     /// Gives the first to a thread.
@@ -62,6 +80,10 @@ impl Waiting {
             });
         }
     }
+}
+
+fn has_failed(number: u64, request: &Request, last: u64) -> bool {
+    is_up_to(number, last) && !matches!(request, Request::Close(_))
 }
 
 /// What it takes beside its numbers, in bytes. The match has no wildcard: what a new request has must count, too.
@@ -193,5 +215,36 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Queued> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use live::Bytes;
+    use live::files::Handle;
+
+    #[test]
+    fn what_was_given_up_is_not_done_but_what_is_to_be_closed_is() {
+        let write = |bytes: usize| Request::Write {
+            handle: Handle(1),
+            offset: 0,
+            bytes: Bytes::from(vec![0; bytes]),
+        };
+        let close = || Request::Close(Handle(1));
+        let mut waiting = Waiting::default();
+        // The numbers begin anywhere.
+        waiting.add(u64::MAX, write(10));
+        waiting.add(0, close());
+        waiting.add(1, write(100));
+        waiting.add(2, write(1000));
+        waiting.give_up(1);
+        // What was on its way comes later, from before a cut.
+        waiting.add(1, write(10));
+        waiting.add(u64::MAX - 7, close());
+        waiting.add(3, write(10_000));
+        let numbers: Vec<u64> = waiting.requests.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [0, 2, u64::MAX - 7, 3]);
+        assert_eq!(waiting.bytes, 11_000);
     }
 }

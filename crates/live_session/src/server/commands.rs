@@ -84,7 +84,7 @@ struct Entry {
     come: u64,
     seen: u64,
     /// How it has ended, when that is known but not yet what it has changed.
-    ended: Option<Told>,
+    ended: Option<News>,
     is_settled: bool,
 }
 
@@ -230,11 +230,12 @@ impl Shared {
     /// Asks the laptop, once it has everything that was written here before.
     async fn begin(&self, command: Command, typed: Typed) {
         match self.judge(typed).await {
-            Verdict::Here => self.answer(command, Told::Here),
+            Verdict::Here => self.answer(command, Told::News(News::Here)),
             Verdict::Refused(message) => {
                 let message = message.to_owned();
                 let hint = "Put some of it into a file.".to_owned();
-                self.answer(command, Told::Refused { message, hint });
+                let refused = News::Refused { message, hint };
+                self.answer(command, Told::News(refused));
             }
             Verdict::Asked(start) => {
                 // Closed by nobody.
@@ -329,14 +330,14 @@ impl Shared {
             (Phase::Beginning, _) => {}
             // It may overtake everything else.
             (_, News::Settled) => entry.is_settled = true,
-            (Phase::Asked | Phase::Abandoned, News::Here) => state.end(command, Told::Here),
+            (Phase::Asked | Phase::Abandoned, News::Here) => state.end(command, News::Here),
             (Phase::Asked | Phase::Abandoned, News::Refused { message, hint }) => {
                 let [message, hint] = [message, hint].map(|words| printable(&words));
-                state.end(command, Told::Refused { message, hint });
+                state.end(command, News::Refused { message, hint });
             }
             (Phase::Asked, News::Started) => {
                 entry.phase = Phase::Running;
-                entry.queue.push(Told::Started);
+                entry.queue.push(Told::News(News::Started));
                 for order in std::mem::take(&mut entry.held) {
                     self.say(command, order);
                 }
@@ -372,7 +373,7 @@ impl Shared {
         let mounts = Arc::clone(&self.mounts);
         tokio::spawn(async move {
             drop(spawn_blocking(move || mounts.caught_up()).await);
-            entry.queue.end(ended);
+            entry.queue.end(Told::News(ended));
         });
     }
 
@@ -404,11 +405,12 @@ impl Shared {
         };
         match entry.phase {
             Phase::Beginning => {}
-            Phase::Asked | Phase::Abandoned => {
-                entry.phase = Phase::Abandoned;
-                entry.held = Vec::new();
+            Phase::Asked => {
+                entry.take_back();
+                self.say(command, Order::TakenBack);
                 return;
             }
+            Phase::Abandoned => return,
             Phase::Running => self.say(command, Order::End),
         }
         state.commands.remove(&command);
@@ -421,11 +423,12 @@ impl Shared {
         };
         entry.queue.end(Told::Lost(why.to_owned()));
         match entry.phase {
-            Phase::Asked | Phase::Abandoned => {
-                entry.phase = Phase::Abandoned;
-                entry.held = Vec::new();
+            Phase::Asked => {
+                entry.take_back();
+                self.say(command, Order::TakenBack);
                 return;
             }
+            Phase::Abandoned => return,
             Phase::Running => self.say(command, Order::End),
             Phase::Beginning => {}
         }
@@ -467,35 +470,38 @@ impl State {
         taken.collect()
     }
 
-    fn end(&mut self, command: Command, told: Told) {
+    fn end(&mut self, command: Command, news: News) {
         if let Some(entry) = self.commands.remove(&command) {
-            entry.queue.end(told);
+            entry.queue.end(Told::News(news));
         }
     }
 }
 
 impl Entry {
+    /// Nothing is told of it any more. It stays until the laptop has said whether it runs.
+    fn take_back(&mut self) {
+        self.phase = Phase::Abandoned;
+        self.held = Vec::new();
+    }
+
     /// Takes what the laptop says of one that runs; `false` if it says too much.
     fn heard(&mut self, news: News) -> bool {
-        let told = match news {
-            News::Output { stream, bytes } => {
+        match &news {
+            News::Output { bytes, .. } => {
                 self.come = self.come.saturating_add(bytes.len() as u64);
                 if self.come.saturating_sub(self.seen) > WINDOW {
                     return false;
                 }
-                Told::Output { stream, bytes }
             }
-            News::Taken(taken) => Told::Taken(taken),
-            News::Stopped(signal) => Told::Stopped(signal),
-            News::Continued => Told::Continued,
-            News::Ended { code, signal, read } => {
-                self.ended.get_or_insert(Told::Ended { code, signal, read });
+            News::Ended { .. } => {
+                self.ended.get_or_insert(news);
                 return true;
             }
             News::Here | News::Refused { .. } | News::Started | News::Settled => return true,
-        };
+            News::Taken(_) | News::Stopped(_) | News::Continued => {}
+        }
         // Nothing comes behind the end.
-        self.ended.is_some() || self.queue.push(told)
+        self.ended.is_some() || self.queue.push(Told::News(news))
     }
 }
 

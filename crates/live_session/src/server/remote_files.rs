@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use connection::{Connection, State};
-use live::files::{ErrorNumber, Outcome, Request};
-use live::message::ToLaptop;
+use live::files::{ErrorNumber, Outcome, Reply, Request};
+use live::message::{ToLaptop, is_up_to};
 use mount::{Answer, Files};
 use rustix::io::Errno;
 use tokio::sync::watch;
@@ -21,8 +21,10 @@ pub(super) struct RemoteFiles {
 
 #[derive(Default)]
 struct Pending {
-    /// The number of the last request.
+    /// The number before the first request, that of the last, and of the last that was given up.
+    before: u64,
     last: u64,
+    given_up: u64,
     answers: HashMap<u64, Answer>,
     /// The connection has been lost for too long, or the session has ended: nobody waits.
     is_hopeless: bool,
@@ -33,7 +35,9 @@ impl RemoteFiles {
     /// random.
     pub(super) fn new(connection: Connection<ToLaptop>, first: u64) -> Self {
         let pending = Pending {
+            before: first,
             last: first,
+            given_up: first,
             ..Pending::default()
         };
         Self {
@@ -42,11 +46,21 @@ impl RemoteFiles {
         }
     }
 
-    /// Gives an outcome to who waits for it. One that nobody waits for any more is dropped.
+    /// Gives an outcome to who waits for it. Of one that nobody waits for any more, what was opened is closed.
     pub(super) fn answered(&self, number: u64, outcome: Outcome) {
-        let answer = self.pending().answers.remove(&number);
-        if let Some(answer) = answer {
-            answer(outcome);
+        let (answer, is_given_up) = {
+            let mut pending = self.pending();
+            let answer = pending.answers.remove(&number);
+            (answer, pending.has_given_up(number))
+        };
+        match (answer, outcome) {
+            (Some(answer), outcome) => answer(outcome),
+            (None, Ok(Reply::Opened { handle, .. } | Reply::Created { handle, .. }))
+                if is_given_up =>
+            {
+                self.ask(Request::Close(handle), Box::new(|_| {}));
+            }
+            (None, _) => {}
         }
     }
 
@@ -56,6 +70,20 @@ impl RemoteFiles {
         for answer in answers.into_values() {
             answer(Err(failed()));
         }
+    }
+
+    /// Whoever waits, and whoever asks from now on, gets `EIO`. The laptop is told, so that what has failed here does not happen
+    /// there when the connection is back: by then somebody may have done something else with the same names.
+    fn give_up(&self) {
+        let last = {
+            let mut pending = self.pending();
+            pending.is_hopeless = true;
+            pending.given_up = pending.last;
+            pending.last
+        };
+        // Fails for a session that has ended.
+        self.connection.send(&ToLaptop::GivenUp(last)).ok();
+        self.fail_pending();
     }
 
     /// Whoever waits, and whoever asks from now on, gets `EIO`.
@@ -70,6 +98,13 @@ impl RemoteFiles {
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    /// Whether that was asked for here, and given up.
+    fn has_given_up(&self, number: u64) -> bool {
+        !is_up_to(number, self.before) && is_up_to(number, self.given_up)
     }
 }
 
@@ -112,7 +147,7 @@ pub(super) async fn lose_patience(
             State::Down { since } => match timeout_at(since + patience, state.changed()).await {
                 Ok(changed) => changed,
                 Err(_) => {
-                    files.end();
+                    files.give_up();
                     state.changed().await
                 }
             },

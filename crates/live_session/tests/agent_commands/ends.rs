@@ -208,7 +208,7 @@ async fn hear(
             Happening::Message(ToLaptop::Program(viewer, output)) => {
                 heard.2.send((viewer, output)).ok();
             }
-            Happening::Message(ToLaptop::Taken(..))
+            Happening::Message(ToLaptop::Taken(..) | ToLaptop::GivenUp(_))
             | Happening::Connected { .. }
             | Happening::Goodbye(_) => {}
         }
@@ -294,7 +294,7 @@ impl Ends {
         let (command, start) = self.laptop.asked().await;
         assert_eq!(start.name, "make");
         self.laptop.say(command, News::Here);
-        assert_eq!(next(&last).await, Some(Told::Here));
+        assert_eq!(next(&last).await, Some(Told::News(News::Here)));
     }
 }
 

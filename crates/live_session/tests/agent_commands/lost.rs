@@ -18,7 +18,7 @@ async fn run(ends: &mut Ends) -> (RunningCommand, Command) {
     let running = ends.server.commands.start(typed(&["npm"], &ends.point));
     let (command, _) = ends.laptop.asked().await;
     ends.laptop.say(command, News::Started);
-    assert_eq!(next(&running).await, Some(Told::Started));
+    assert_eq!(next(&running).await, Some(Told::News(News::Started)));
     (running, command)
 }
 
@@ -48,7 +48,7 @@ fn a_connection_that_comes_back_loses_nothing() {
                 .iter()
                 .filter(|(_, order)| matches!(order, Order::Start(_)));
             ends.laptop.say(started.next().unwrap().0, News::Here);
-            assert_eq!(next(&asked).await, Some(Told::Here));
+            assert_eq!(next(&asked).await, Some(Told::News(News::Here)));
         },
     );
 }
@@ -101,10 +101,12 @@ fn without_a_connection_for_too_long_all_are_given_up() {
             let late = ends.server.commands.start(typed(&["npm"], &ends.point));
             assert!(lost(&late).await.contains("no connection"));
             let own = ends.server.commands.start(typed(&["npm"], &ends.home));
-            assert_eq!(next(&own).await, Some(Told::Here));
+            assert_eq!(next(&own).await, Some(Told::News(News::Here)));
             drop((running, asked, late));
             ends.cable = Some(Cable::new(&ends.laptop, &ends.server));
+            // In another lane, which goes after the one of terminals.
             assert_eq!(ends.laptop.order().await, (command, Order::End));
+            assert_eq!(ends.laptop.order().await, (waiting, Order::TakenBack));
             ends.laptop.say(waiting, News::Started);
             assert_eq!(ends.laptop.order().await, (waiting, Order::End));
             run(&mut ends).await;
@@ -127,14 +129,20 @@ fn more_output_than_was_asked_for_is_not_kept() {
             let most = usize::try_from(WINDOW).unwrap() / piece;
             (0..most).for_each(|_| ends.laptop.say(command, output()));
             for _ in 0..most {
-                assert!(matches!(next(&running).await, Some(Told::Output { .. })));
+                assert!(matches!(
+                    next(&running).await,
+                    Some(Told::News(News::Output { .. }))
+                ));
             }
             let piece = piece as u64;
             running.seen(piece);
             assert_eq!(ends.laptop.order().await, (command, Order::Seen(piece)));
             ends.laptop.say(command, output());
             ends.laptop.say(command, output());
-            assert!(matches!(next(&running).await, Some(Told::Output { .. })));
+            assert!(matches!(
+                next(&running).await,
+                Some(Told::News(News::Output { .. }))
+            ));
             assert!(lost(&running).await.contains("more"));
             assert_eq!(ends.laptop.order().await, (command, Order::End));
             drop(running);
@@ -152,7 +160,7 @@ fn the_sessions_end_is_told() {
         bounded(&mut ends.server.running).await.unwrap();
         let late = ends.server.commands.start(typed(&["npm"], &ends.point));
         // Nothing is mounted any more.
-        assert_eq!(next(&late).await, Some(Told::Here));
+        assert_eq!(next(&late).await, Some(Told::News(News::Here)));
         assert!(!ends.point.exists());
     });
 }

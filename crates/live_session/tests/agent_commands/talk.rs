@@ -16,11 +16,7 @@ const ENDED: News = News::Ended {
     signal: None,
     read: 2,
 };
-const TOLD_ENDED: Told = Told::Ended {
-    code: Some(3),
-    signal: None,
-    read: 2,
-};
+const TOLD_ENDED: Told = Told::News(ENDED);
 
 #[test]
 fn a_command_runs_on_the_laptop() {
@@ -46,7 +42,7 @@ fn a_command_runs_on_the_laptop() {
             running.input("ab".into());
             ends.assert_quiet().await;
             ends.laptop.say(command, News::Started);
-            assert_eq!(next(&running).await, Some(Told::Started));
+            assert_eq!(next(&running).await, Some(Told::News(News::Started)));
             let mut orders = [ends.laptop.order().await.1, ends.laptop.order().await.1];
             // In two lanes.
             orders.sort_by_key(|order| matches!(order, Order::Input(_)));
@@ -57,19 +53,24 @@ fn a_command_runs_on_the_laptop() {
             };
             ends.laptop.say(command, output(Stream::Out, "out"));
             let told = next(&running).await.unwrap();
-            assert!(matches!(told, Told::Output { stream: Stream::Out, bytes } if bytes == "out"));
+            assert!(
+                matches!(told, Told::News(News::Output { stream: Stream::Out, bytes }) if bytes == "out")
+            );
             running.seen(3);
             assert_eq!(ends.laptop.order().await, (command, Order::Seen(3)));
             ends.laptop.say(command, News::Taken(2));
-            assert_eq!(next(&running).await, Some(Told::Taken(2)));
+            assert_eq!(next(&running).await, Some(Told::News(News::Taken(2))));
             ends.laptop.say(command, News::Stopped(20));
             ends.laptop.say(command, News::Continued);
-            assert_eq!(next(&running).await, Some(Told::Stopped(20)));
-            assert_eq!(next(&running).await, Some(Told::Continued));
+            assert_eq!(next(&running).await, Some(Told::News(News::Stopped(20))));
+            assert_eq!(next(&running).await, Some(Told::News(News::Continued)));
             ends.laptop.say(command, output(Stream::Err, "last"));
             ends.laptop.say(command, ENDED);
             ends.laptop.say(command, News::Settled);
-            assert!(matches!(next(&running).await, Some(Told::Output { .. })));
+            assert!(matches!(
+                next(&running).await,
+                Some(Told::News(News::Output { .. }))
+            ));
             assert_eq!(next(&running).await, Some(TOLD_ENDED));
             assert_eq!(next(&running).await, None);
             // It has ended: nothing is said of it any more.
@@ -102,12 +103,12 @@ fn it_has_ended_when_what_it_changed_is_known() {
                         News::Settled
                     }
                 };
-                assert_eq!(next(&running).await, Some(Told::Started));
+                assert_eq!(next(&running).await, Some(Told::News(News::Started)));
                 // Behind all of that.
                 let other = ends.server.commands.start(typed(&["npm"], &ends.point));
                 let (another, _) = ends.laptop.asked().await;
                 ends.laptop.say(another, News::Here);
-                assert_eq!(next(&other).await, Some(Told::Here));
+                assert_eq!(next(&other).await, Some(Told::News(News::Here)));
                 assert_nothing_told(&running).await;
                 ends.laptop.say(command, last);
                 assert_eq!(next(&running).await, Some(TOLD_ENDED));
@@ -143,7 +144,11 @@ fn what_is_the_servers_own_is_not_asked_for() {
                 (&["make", own], ends.point.clone()),
             ] {
                 let running = ends.server.commands.start(typed(words, &directory));
-                assert_eq!(next(&running).await, Some(Told::Here), "{words:?}");
+                assert_eq!(
+                    next(&running).await,
+                    Some(Told::News(News::Here)),
+                    "{words:?}"
+                );
                 assert_eq!(next(&running).await, None);
             }
             for words in [
@@ -155,13 +160,13 @@ fn what_is_the_servers_own_is_not_asked_for() {
                 let running = ends.server.commands.start(typed(words, &ends.point));
                 let (command, _) = ends.laptop.asked().await;
                 ends.laptop.say(command, News::Here);
-                assert_eq!(next(&running).await, Some(Told::Here));
+                assert_eq!(next(&running).await, Some(Told::News(News::Here)));
             }
             ends.assert_quiet().await;
             // Not any more.
             ends.laptop.proxy(&[]).await;
             let running = ends.server.commands.start(typed(&["npm"], &ends.point));
-            assert_eq!(next(&running).await, Some(Told::Here));
+            assert_eq!(next(&running).await, Some(Told::News(News::Here)));
             let linked = ends.server.linked.lock().unwrap().clone();
             assert_eq!(linked, [vec!["npm", "node", "make"], Vec::new()]);
         },
@@ -181,14 +186,17 @@ fn the_laptop_refuses_in_words_that_can_be_shown() {
                 hint: "ask".to_owned(),
             };
             ends.laptop.say(command, refused);
-            let Some(Told::Refused { message, hint }) = next(&running).await else {
+            let Some(Told::News(News::Refused { message, hint })) = next(&running).await else {
                 panic!("not refused");
             };
             assert!(!message.contains('\x1b') && hint == "ask");
             let mut long = typed(&["npm"], &ends.point);
             long.arguments = vec![vec![b'x'; LARGEST_START].into()];
             let running = ends.server.commands.start(long);
-            assert!(matches!(next(&running).await, Some(Told::Refused { .. })));
+            assert!(matches!(
+                next(&running).await,
+                Some(Told::News(News::Refused { .. }))
+            ));
             ends.assert_quiet().await;
         },
     );
@@ -214,6 +222,7 @@ fn who_has_gone_is_told_to_the_laptop_when_it_runs() {
                 columns: 80,
             });
             drop(running);
+            assert_eq!(ends.laptop.order().await, (command, Order::TakenBack));
             ends.assert_quiet().await;
             ends.laptop.say(command, News::Started);
             assert_eq!(ends.laptop.order().await, (command, Order::End));
@@ -222,7 +231,7 @@ fn who_has_gone_is_told_to_the_laptop_when_it_runs() {
             let (another, _) = ends.laptop.asked().await;
             assert_ne!(another, command);
             ends.laptop.say(another, News::Started);
-            assert_eq!(next(&running).await, Some(Told::Started));
+            assert_eq!(next(&running).await, Some(Told::News(News::Started)));
             drop(running);
             assert_eq!(ends.laptop.order().await, (another, Order::End));
             ends.laptop.say(another, ENDED);
@@ -231,6 +240,7 @@ fn who_has_gone_is_told_to_the_laptop_when_it_runs() {
             let running = ends.server.commands.start(wanted);
             let (other, _) = ends.laptop.asked().await;
             drop(running);
+            assert_eq!(ends.laptop.order().await, (other, Order::TakenBack));
             ends.laptop.say(other, News::Here);
             ends.assert_quiet().await;
         },
@@ -270,8 +280,11 @@ fn what_a_laptop_may_not_say_is_not_listened_to() {
             ] {
                 ends.laptop.say(command, news);
             }
-            assert_eq!(next(&running).await, Some(Told::Started));
-            assert!(matches!(next(&running).await, Some(Told::Output { .. })));
+            assert_eq!(next(&running).await, Some(Told::News(News::Started)));
+            assert!(matches!(
+                next(&running).await,
+                Some(Told::News(News::Output { .. }))
+            ));
             assert_eq!(next(&running).await, Some(TOLD_ENDED));
             assert_eq!(next(&running).await, None);
             ends.assert_quiet().await;

@@ -5,13 +5,14 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::Arc;
 
 use live::RelativePath;
-use live::commands::{LARGEST_START, News, Start};
+use live::commands::{LARGEST_START, News, Order, Start};
 use live::files::Root;
 use live_session::laptop::{Approval, Approved, CommandLine, Outcome};
 use proxy::Names;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use crate::ends::{Laptop, MOUNT, bytes, name, script, start};
+use crate::ends::{LIMIT, Laptop, MOUNT, bytes, name, script, start};
 
 fn in_directory(path: &str) -> Start {
     Start {
@@ -154,4 +155,55 @@ async fn who_is_to_be_asked_decides() {
     assert_eq!(lines[1].directory, project);
     let path = format!("{}/x", project.display());
     assert_eq!(lines[1].arguments, ["-c", "exit 3", &path]);
+}
+
+/// Allows the command that is asked for next.
+async fn allow(asked: &mut mpsc::UnboundedReceiver<(CommandLine, oneshot::Sender<bool>)>) {
+    let (_, answer) = asked.recv().await.unwrap();
+    answer.send(true).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_while_somebody_is_asked_does_not_run() {
+    let (asking, mut asked) = mpsc::unbounded_channel::<(CommandLine, oneshot::Sender<bool>)>();
+    let laptop = Laptop::with(|options| options.approval = Some(Arc::new(Asking(asking))));
+    let (mut server, ()) = tokio::join!(laptop.connect(), allow(&mut asked));
+    let made = laptop.project().join("made");
+    let command = server.ask(script("echo > made"));
+    let (_, mut answer) = timeout(LIMIT, asked.recv()).await.unwrap().unwrap();
+    server.say(command, Order::TakenBack);
+    // The question is taken back, too.
+    timeout(LIMIT, answer.closed()).await.unwrap();
+    assert!(answer.send(true).is_err());
+    let news = server.next_of(command).await;
+    assert!(matches!(news, News::Refused { .. }), "{news:?}");
+    // Both at once, as after a cut.
+    let command = server.ask(script("echo > made"));
+    server.say(command, Order::TakenBack);
+    let news = server.next_of(command).await;
+    assert!(matches!(news, News::Refused { .. }), "{news:?}");
+    assert!(!made.exists());
+    assert_eq!(laptop.publisher.running_commands(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_finds_no_place_is_told_and_noted() {
+    // Nobody answers, so all of them wait, with more words than there is room for.
+    let (asking, mut asked) = mpsc::unbounded_channel();
+    let laptop = Laptop::with(|options| options.approval = Some(Arc::new(Asking(asking))));
+    let (mut server, ()) = tokio::join!(laptop.connect(), allow(&mut asked));
+    let words = "x".repeat(LARGEST_START - 10_000);
+    for _ in 0..16 {
+        server.ask(start("run", &["-c", ":", &words]));
+    }
+    let last = server.ask(start("run", &["-c", &words]));
+    let message = "too many commands wait for the laptop".to_owned();
+    match server.next_of(last).await {
+        News::Refused { message: told, .. } => assert_eq!(told, message),
+        news => panic!("{news:?}"),
+    }
+    let log = laptop.log.0.lock().unwrap();
+    let outcomes: Vec<_> = log.iter().map(|record| &record.outcome).collect();
+    // The one before it was that of whoever came.
+    assert_eq!(outcomes.last(), Some(&&Outcome::Refused(message)));
 }

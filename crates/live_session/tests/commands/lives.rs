@@ -23,6 +23,8 @@ async fn what_it_leaves_running_runs_on_and_keeps_nobody_waiting() {
         left.push(heard.text());
     }
     wait_running(&laptop, 2).await;
+    // The commands themselves have ended.
+    assert_eq!(laptop.publisher.ongoing_commands(), []);
     assert!(left.iter().all(|pid| lives(pid)), "{left:?}");
     server.connection.say_goodbye("enough");
     timeout(LIMIT, laptop.answering).await.unwrap().unwrap();
@@ -52,8 +54,16 @@ async fn whoever_typed_it_gone_it_ends_with_all_that_it_has_started() {
         let heard = server.hear_until(command, "\n").await;
         let pid = heard.text();
         assert!(lives(&pid));
+        let ongoing = laptop.publisher.ongoing_commands();
+        let [one] = &ongoing[..] else {
+            panic!("{ongoing:?}");
+        };
+        assert_eq!(one.line.arguments.last().unwrap(), STUBBORN);
+        assert_eq!(one.output, heard.output.len() as u64);
         server.say(command, Order::End);
         let heard = server.finish(command).await;
+        // It is on the one list or the other.
+        assert_eq!(laptop.publisher.ongoing_commands(), []);
         assert_eq!(heard.signal, Some(Signal::KILL.as_raw()));
         wait_gone(&pid).await;
         wait_running(&laptop, 0).await;
@@ -65,7 +75,8 @@ async fn a_cut_is_survived_and_a_long_one_ends_all() {
     let patience = Duration::from_secs(2);
     let laptop = Laptop::with(|options| options.patience = patience);
     let mut server = laptop.connect().await;
-    let command = server.begin(reading("echo $$; cat")).await;
+    // One process: a shell may end because what it runs has ended, before it is told to end itself.
+    let command = server.begin(reading("echo $$; exec cat")).await;
     let heard = server.hear_until(command, "\n").await;
     server.unplug();
     server.plug_in(&laptop);

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use live::Bytes;
 use live::commands::{End, LARGEST_PIECE, News, Order, Start, WINDOW};
+use live::programs::Stream;
 use live_session::laptop::Outcome;
 use rustix::process::Signal;
 
@@ -82,6 +83,27 @@ async fn input_is_read_to_its_end_and_within_the_window() {
     let heard = server.finish(command).await;
     assert_eq!(heard.text(), format!("{length}\n"));
     assert_eq!(heard.read, length);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_reads_it_learns_as_of_any_pipe() {
+    let (_laptop, mut server) = Laptop::both().await;
+    let unread = |stream| Order::Unread(stream);
+    // By a signal, by an error, and not at all.
+    let command = server.begin(script("exec yes")).await;
+    server.say(command, unread(Stream::Out));
+    let heard = server.finish(command).await;
+    assert_eq!(heard.signal, Some(Signal::PIPE.as_raw()));
+    let caught = "trap '' PIPE; until ! echo x; do :; done 2> /dev/null; echo caught >&2; exit 5";
+    let command = server.begin(script(caught)).await;
+    server.say(command, unread(Stream::Out));
+    let heard = server.finish(command).await;
+    assert_eq!((heard.code, heard.errors), (Some(5), b"caught\n".to_vec()));
+    let command = server.begin(reading("cat > /dev/null; echo out")).await;
+    server.say(command, unread(Stream::Err));
+    server.say(command, Order::InputEnded);
+    let heard = server.finish(command).await;
+    assert_eq!((heard.text().as_str(), heard.code), ("out\n", Some(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! git on a repository in the mount.
 
 use crate::programs::{command, find, run};
-use crate::session::{Session, with_session};
+use crate::session::{FAR, Session, with_far_session, with_session};
 
 /// `$1` is where the repository comes from, `$2` where it goes.
 const SCRIPT: &str = include_str!("git.sh");
@@ -50,6 +50,21 @@ fn a_repository_is_whole_while_the_connection_breaks() {
         |session| {
             if find("git", "apt-get install git").is_some() {
                 let _cutting = session.cutting();
+                script(session);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_repository_is_whole_far_away() {
+    // Thousands of round trips: at all of that distance it takes more than a minute.
+    let round_trip = FAR / 2;
+    with_far_session(
+        "git::a_repository_is_whole_far_away",
+        round_trip,
+        |session| {
+            if find("git", "apt-get install git").is_some() {
                 script(session);
             }
         },

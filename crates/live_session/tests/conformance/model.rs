@@ -10,9 +10,11 @@ use std::thread;
 
 use testkit::wait_until;
 
-use crate::session::{LIMIT, Session, with_session};
+use crate::session::{FAR, LIMIT, Session, with_far_session, with_session};
 
 const STEPS: usize = 4_000;
+/// Where many of them take a round trip that is long.
+const STEPS_FAR_AWAY: usize = 1_000;
 
 /// Numbers that are the same in every run with the same seed (`xorshift64*`).
 #[derive(Clone)]
@@ -90,10 +92,10 @@ fn use_open(at: &Path, open: &mut Option<File>, bytes: &[u8], number: u64) -> io
 }
 
 /// Takes the same steps in both directories, and compares what a program is told of each.
-fn take_steps(name: &str, real: &Path, plain: &Path, seed: u64) {
+fn take_steps(name: &str, steps: usize, real: &Path, plain: &Path, seed: u64) {
     let (mut one, mut other) = (Random(seed), Random(seed));
     let (mut open, mut plain_open) = (None, None);
-    for number in 0..STEPS {
+    for number in 0..steps {
         let mut ahead = one.clone();
         let chosen = (ahead.below(16), ahead.path(), ahead.path());
         let told = |result: io::Result<String>| result.map_err(|error| error.raw_os_error());
@@ -130,7 +132,7 @@ fn tree(directory: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
     Ok(found)
 }
 
-fn compare(session: &Session, seed: u64, is_looked_at: bool) {
+fn compare(session: &Session, steps: usize, seed: u64, is_looked_at: bool) {
     for side in ["laptop", "server"] {
         fs::create_dir(session.beside(side)).unwrap();
         fs::create_dir(session.laptop(side)).unwrap();
@@ -145,11 +147,11 @@ fn compare(session: &Session, seed: u64, is_looked_at: bool) {
         });
         let here = scope.spawn(|| {
             let (real, plain) = (session.laptop("laptop"), session.beside("laptop"));
-            take_steps("the laptop", &real, &plain, seed);
+            take_steps("the laptop", steps, &real, &plain, seed);
         });
         let there = scope.spawn(|| {
             let (real, plain) = (session.server("server"), session.beside("server"));
-            take_steps("the server", &real, &plain, seed + 1);
+            take_steps("the server", steps, &real, &plain, seed + 1);
         });
         let ended = [here.join(), there.join()];
         is_over.store(true, Ordering::SeqCst);
@@ -179,7 +181,7 @@ fn both_sides_are_as_plain_directories_while_the_connection_breaks() {
         "model::both_sides_are_as_plain_directories_while_the_connection_breaks",
         |session| {
             let cutting = session.cutting();
-            compare(session, 4, false);
+            compare(session, STEPS, 4, false);
             drop(cutting);
             assert!(session.connections() > 2, "the connection broke");
         },
@@ -189,12 +191,20 @@ fn both_sides_are_as_plain_directories_while_the_connection_breaks() {
 #[test]
 fn both_sides_are_as_plain_directories() {
     with_session("model::both_sides_are_as_plain_directories", |session| {
-        compare(session, 5, false);
+        compare(session, STEPS, 5, false);
     });
 }
 
 #[test]
 fn both_sides_are_as_plain_directories_while_the_server_looks_at_everything() {
     let name = "model::both_sides_are_as_plain_directories_while_the_server_looks_at_everything";
-    with_session(name, |session| compare(session, 6, true));
+    with_session(name, |session| compare(session, STEPS, 6, true));
+}
+
+#[test]
+fn both_sides_are_as_plain_directories_far_away() {
+    let name = "model::both_sides_are_as_plain_directories_far_away";
+    with_far_session(name, FAR, |session| {
+        compare(session, STEPS_FAR_AWAY, 7, false);
+    });
 }

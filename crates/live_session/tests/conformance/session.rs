@@ -17,17 +17,27 @@ use live_session::laptop::{Mount, Publication, Publisher};
 use live_session::server::{Agent, AgentOptions};
 use publish::Limits;
 use testkit::{Isolation, isolated, wait_until};
-use tokio::io::{DuplexStream, copy_bidirectional, duplex};
+use tokio::io::{
+    AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, copy_bidirectional,
+    duplex, split,
+};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task;
+use tokio::time::{Instant, sleep_until};
 
 const SESSION: SessionId = SessionId(*b"a session's name");
 const ROOT: Root = Root(7);
 /// Bounds the wait for a condition; no test is measured by it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// A round trip to a server that is not near.
+pub(crate) const FAR: Duration = Duration::from_millis(20);
 /// Between two cuts. Shorter than most of what is done takes, so that much of it is under way when one comes.
 const BETWEEN_CUTS: Duration = Duration::from_millis(50);
+
+/// How much is read at once where the way is long, in bytes, and how many of these may be on it.
+const PIECE: usize = 16 << 10;
+const ON_THE_WAY: usize = 4096;
 
 /// A published directory and its mount. The mount is answered by threads of this process: what maps files of it has to be
 /// another one.
@@ -46,20 +56,29 @@ pub(crate) fn with_session(test_name: &str, body: impl FnOnce(&Session)) {
     with_adapter(test_name, Adapter::Native, body);
 }
 
-/// The same with a mount that `adapter` makes.
+/// The same with so long a round trip between both ends.
+pub(crate) fn with_far_session(test_name: &str, round_trip: Duration, body: impl FnOnce(&Session)) {
+    with(test_name, Adapter::Native, round_trip, body);
+}
+
+/// The same as [`with_session`] with a mount that `adapter` makes.
 pub(crate) fn with_adapter(test_name: &str, adapter: Adapter, body: impl FnOnce(&Session)) {
+    with(test_name, adapter, Duration::ZERO, body);
+}
+
+fn with(test_name: &str, adapter: Adapter, round_trip: Duration, body: impl FnOnce(&Session)) {
     isolated(test_name, Isolation::MOUNTS, || {
         if !Path::new("/dev/fuse").exists() {
             return testkit::skip("needs /dev/fuse");
         }
-        let session = Session::start(adapter);
+        let session = Session::start(adapter, round_trip);
         body(&session);
         session.end();
     });
 }
 
 impl Session {
-    fn start(adapter: Adapter) -> Session {
+    fn start(adapter: Adapter, round_trip: Duration) -> Session {
         let directory = tempfile::Builder::new()
             .prefix("session")
             .tempdir()
@@ -69,7 +88,10 @@ impl Session {
         }
         let runtime = Runtime::new().unwrap();
         let cuts = Arc::new(watch::Sender::new(0));
-        let streams = Arc::default();
+        let streams = Arc::new(Streams {
+            round_trip,
+            ..Streams::default()
+        });
         let joined = join(directory.path(), adapter, &cuts, &streams);
         let (laptop, agent, point) = runtime.block_on(joined);
         Session {
@@ -143,6 +165,8 @@ struct Streams {
     count: AtomicUsize,
     /// How many cuts there had been when the last one was made: these do not reach it.
     cuts_before: AtomicU64,
+    /// How long the way is, there and back.
+    round_trip: Duration,
 }
 
 /// See [`Session::cutting`].
@@ -187,7 +211,7 @@ async fn join(
         let before = *cuts.borrow_and_update();
         counted.cuts_before.store(before, Ordering::SeqCst);
         counted.count.fetch_add(1, Ordering::SeqCst);
-        stream(streams.clone(), cuts)
+        stream(streams.clone(), cuts, counted.round_trip)
     };
     let (keeper, keeping) = reconnect::keep(connection.clone(), connect, options);
     tokio::spawn(async move {
@@ -248,15 +272,55 @@ fn start_agent(mounts: PathBuf) -> (mpsc::Sender<DuplexStream>, task::JoinHandle
 async fn stream(
     agent: mpsc::Sender<DuplexStream>,
     mut cuts: watch::Receiver<u64>,
+    round_trip: Duration,
 ) -> io::Result<DuplexStream> {
-    let (laptop, mut near) = duplex(64 << 10);
-    let (mut far, server) = duplex(64 << 10);
+    let (laptop, near) = duplex(64 << 10);
+    let (far, server) = duplex(64 << 10);
     tokio::spawn(async move {
         tokio::select! {
-            _ = copy_bidirectional(&mut near, &mut far) => {}
+            _ = copy(near, far, round_trip / 2) => {}
             _ = cuts.changed() => {}
         }
     });
     agent.send(server).await.map_err(io::Error::other)?;
     Ok(laptop)
+}
+
+/// Copies both ways, every byte `delay` after it came.
+async fn copy(mut near: DuplexStream, mut far: DuplexStream, delay: Duration) -> io::Result<()> {
+    if delay.is_zero() {
+        return copy_bidirectional(&mut near, &mut far).await.map(drop);
+    }
+    let (from_near, to_near) = split(near);
+    let (from_far, to_far) = split(far);
+    let there = carry(from_near, to_far, delay);
+    let back = carry(from_far, to_near, delay);
+    tokio::try_join!(there, back).map(drop)
+}
+
+async fn carry(
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+    delay: Duration,
+) -> io::Result<()> {
+    let (sender, mut on_the_way) = mpsc::channel(ON_THE_WAY);
+    let take = async move {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = from.read(&mut piece).await?;
+            let due = Instant::now() + delay;
+            let sent = sender.send((due, piece[..length].to_vec())).await;
+            if length == 0 || sent.is_err() {
+                return Ok(());
+            }
+        }
+    };
+    let give = async move {
+        while let Some((due, piece)) = on_the_way.recv().await {
+            sleep_until(due).await;
+            to.write_all(&piece).await?;
+        }
+        to.shutdown().await
+    };
+    tokio::try_join!(take, give).map(drop)
 }

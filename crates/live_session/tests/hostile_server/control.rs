@@ -1,12 +1,19 @@
 //! Answers to wishes that nobody has made, and what nobody asked for.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use live::control::{Failure, Reply, Request};
-use live::files::Root;
+use live::files::{Reply as Answer, Request as Question, Root, Target};
 use live::message::{ToLaptop, ToServer};
 use live_session::laptop::Mount;
 
-use crate::driver::{Laptop, play};
+use crate::driver::{Laptop, ROOT, Server, play};
+use crate::requests::{READ, place};
+
+/// How long a server that does not answer is waited for.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 fn failure(length: usize) -> Failure {
     Failure {
@@ -81,4 +88,83 @@ fn a_server_that_begins_anew_again_and_again_gets_the_same() {
         }
         laptop.check().await;
     });
+}
+
+#[test]
+fn a_server_that_does_not_say_that_it_has_unmounted_loses_it_all_the_same() {
+    play(async {
+        let laptop = Laptop::new();
+        let mut server = laptop.connect().await;
+        let opened = server.ask(Question::Open(place("honest"), READ)).await;
+        let Ok(Answer::Opened { handle, .. }) = opened else {
+            panic!("{opened:?}");
+        };
+        let publisher = Arc::clone(&laptop.publisher);
+        let taking = tokio::spawn(async move { publisher.unmount(ROOT, PATIENCE).await });
+        let wish = loop {
+            if let Some(ToServer::Control(wish, Request::Unmount(ROOT))) = server.next().await {
+                break wish;
+            }
+        };
+        // Whatever it says but that.
+        for reply in [Reply::Mounted("/x".into()), Reply::Offered] {
+            server.say(&ToLaptop::Control(wish, Ok(reply)));
+        }
+        while !taking.is_finished() {
+            drop(server.ask(Question::Open(place("honest"), READ)).await);
+        }
+        assert!(!taking.await.unwrap(), "it has said nothing");
+        let (offset, length) = (0, 1);
+        let read = Question::Read {
+            handle,
+            offset,
+            length,
+        };
+        assert!(server.ask(read).await.is_err());
+        has_nothing(&laptop, &mut server).await;
+    });
+}
+
+#[test]
+fn a_server_that_says_that_it_cannot_unmount_loses_it_at_once() {
+    play(async {
+        let laptop = Laptop::new();
+        let mut server = laptop.connect().await;
+        let publisher = Arc::clone(&laptop.publisher);
+        let taking = tokio::spawn(async move { publisher.unmount(ROOT, Duration::MAX).await });
+        let wish = loop {
+            if let Some(ToServer::Control(wish, Request::Unmount(ROOT))) = server.next().await {
+                break wish;
+            }
+        };
+        server.say(&ToLaptop::Control(wish, Err(failure(6))));
+        while !taking.is_finished() {
+            drop(server.ask(Question::Open(place("honest"), READ)).await);
+        }
+        assert!(!taking.await.unwrap());
+        has_nothing(&laptop, &mut server).await;
+    });
+}
+
+#[test]
+fn what_is_taken_back_while_nobody_is_there_is_not_there_for_who_comes() {
+    play(async {
+        let laptop = Laptop::new();
+        assert!(!laptop.publisher.unmount(ROOT, PATIENCE).await);
+        let mut server = laptop.connect().await;
+        has_nothing(&laptop, &mut server).await;
+    });
+}
+
+/// Of what was published.
+async fn has_nothing(laptop: &Laptop, server: &mut Server) {
+    for request in [
+        Question::Attributes(Target::Place(place("honest"))),
+        Question::OpenDirectory(place("")),
+        Question::Open(place("honest"), READ),
+    ] {
+        let outcome = server.ask(request).await;
+        assert!(outcome.is_err(), "{outcome:?}");
+    }
+    laptop.outside.check();
 }

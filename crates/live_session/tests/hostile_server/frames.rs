@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use connection::{ConnectionError, Ended};
 use live::message::ToLaptop;
-use live::{LARGEST_FRAME, LARGEST_MESSAGE, Lane, Message as _};
+use live::{LARGEST_FRAME, LARGEST_MESSAGE, Lane, Message as _, VERSION};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::driver::{LIMIT, Laptop, SESSION, play};
@@ -70,15 +70,15 @@ fn what_begins_with_no_hello_of_this_session_is_hung_up_on() {
         stream.read_exact(&mut own).await.unwrap();
         drop(stream);
         drop(carrying.await);
-        let honest = hello(1, SESSION.0, 9);
+        let honest = hello(VERSION, SESSION.0, 9);
         let beginnings: [Vec<u8>; 12] = [
             b"Welcome to Ubuntu\r\n".to_vec(),
             vec![0xff; 1 << 20],
             vec![0; 1 << 20],
             own,
             hello(9, SESSION.0, 9),
-            hello(1, [1; 16], 9),
-            hello(1, SESSION.0, 0),
+            hello(VERSION, [1; 16], 9),
+            hello(VERSION, SESSION.0, 0),
             honest[..honest.len() - 1].to_vec(),
             honest[..5].to_vec(),
             [&u32::MAX.to_be_bytes()[..], &honest[4..]].concat(),
@@ -122,13 +122,13 @@ fn frames_that_cannot_come_end_the_connection_and_not_the_session() {
         data(1, u64::MAX, METADATA | LAST, b"x"),
         frame(3, &[0xff; 32]),
         // A hello again, and a message without end.
-        hello(1, SESSION.0, 9),
+        hello(VERSION, SESSION.0, 9),
         endless,
     ];
     play(async {
         let laptop = Laptop::new();
         for (number, bytes) in frames.into_iter().enumerate() {
-            let hello = hello(1, SESSION.0, 100 + number as u64);
+            let hello = hello(VERSION, SESSION.0, 100 + number as u64);
             say(&laptop, &[hello, bytes].concat()).await.unwrap_err();
             assert!(laptop.connection.over().is_none(), "{number}");
         }
@@ -164,7 +164,7 @@ fn nothing_is_done_after_a_goodbye() {
         };
         let make = ToLaptop::File(1, make).encode();
         let bytes = [
-            hello(1, SESSION.0, 9),
+            hello(VERSION, SESSION.0, 9),
             frame(6, b"that is all"),
             data(1, 0, METADATA | LAST, &make),
             frame(6, b"and more"),

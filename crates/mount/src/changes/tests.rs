@@ -33,6 +33,28 @@ fn what_is_known_means_nothing() {
 }
 
 #[test]
+fn of_as_many_names_as_may_be_kept_all_are_taken_back() {
+    let mut nodes = Nodes::new(Root(1));
+    let asked = nodes.now();
+    let all = (0..20_000).map(|number| format!("absent {number}"));
+    let kept: Vec<String> = all
+        .filter(|absent| nodes.missed(ROOT, absent.as_ref(), asked))
+        .collect();
+    assert!(kept.len() > 10_000 && kept.len() < 20_000);
+    // Those that are kept may be so again.
+    assert!(nodes.missed(ROOT, kept[0].as_ref(), asked));
+    let taken_back = anything(&mut nodes, &RelativePath::root()).invalidations;
+    let is_taken_back = |absent: &String| taken_back.contains(&name(absent));
+    assert!(
+        kept.iter()
+            .step_by(1000)
+            .chain(kept.last())
+            .all(is_taken_back)
+    );
+    assert!(taken_back.len() >= kept.len());
+}
+
+#[test]
 fn another_state_is_forgotten_once() {
     let mut nodes = Nodes::new(Root(1));
     let id = find(&mut nodes, ROOT, "a", &attributes(9, Kind::File, 0));

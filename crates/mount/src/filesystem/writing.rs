@@ -122,11 +122,17 @@ pub(super) fn write(
                 write(shared, waiter, (node, id), (offset, bytes), is_paged, reply);
             });
         }
+        if !is_alone && !table.writing.has_room() {
+            drop(table);
+            return when_there_is_room(shared, waiter, reply, move |shared, reply| {
+                write(shared, waiter, (node, id), (offset, bytes), is_paged, reply);
+            });
+        }
         let open = table.opened.get_mut(id);
         let (goes_on, is_making) = open.map_or((false, false), |open| {
             (open.writes_on(&range), open.is_making)
         });
-        let is_accepted = (goes_on || is_making) && !is_alone && table.writing.has_room();
+        let is_accepted = (goes_on || is_making) && !is_alone;
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let was_holding = table.writing.is_holding(node);
         if is_accepted
@@ -164,6 +170,25 @@ pub(super) fn write(
             send(shared, waiter, write, reply);
         }
     });
+}
+
+/// Does `then` when some of what is under way, of whatever file, is done.
+fn when_there_is_room<R: Refuse, T>(shared: &Arc<Shared>, waiter: Waiter, reply: R, then: T)
+where
+    T: FnOnce(&Arc<Shared>, R) + Send + 'static,
+{
+    let then = {
+        let shared = Arc::clone(shared);
+        move |outcome: Outcome| match outcome {
+            Ok(_) => then(&shared, reply),
+            Err(error) => reply.refuse(to_kernel(error)),
+        }
+    };
+    let then: crate::pending::Then = Box::new(then);
+    if let Some(answerer) = shared.pending.wait(waiter, then) {
+        let admitted = shared.table().writing.wait_for_room(answerer);
+        admitted.map(|answerer| answerer.answer(Ok(Reply::Done)));
+    }
 }
 
 /// Where it goes is for the laptop to say.

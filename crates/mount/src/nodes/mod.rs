@@ -28,8 +28,10 @@ use live::files::{Attributes, Identity, Kind, Root};
 use crate::attributes::same;
 use crate::events::own::Own;
 
-/// How many changed names a directory remembers, and how many absent ones.
+/// How many changed names a directory remembers.
 const REMEMBERED_NAMES: usize = 1024;
+/// How many absent ones. A compiler looks for every header in every directory that may have it.
+const ABSENT_NAMES: usize = 16 << 10;
 
 /// A node's number: `st_ino` on the server. Its low 32 bits are those of the laptop's `st_ino`, which is what git compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 use live::RelativePath;
 use live::files::{Attributes, Kind};
 
-use super::{Entries, Epoch, Found, Node, NodeId, Nodes, Observed, REMEMBERED_NAMES, ROOT};
+use super::{
+    ABSENT_NAMES, Entries, Epoch, Found, Node, NodeId, Nodes, Observed, REMEMBERED_NAMES, ROOT,
+};
 
 /// How many names a node may be guessed by that it has lost.
 const FORMER_NAMES: usize = 3;
@@ -65,15 +67,15 @@ impl Nodes {
         }
     }
 
-    /// The laptop has told, when it was asked at `asked`, that there is no such name. Whether that may be kept.
+    /// The laptop has told, when it was asked at `asked`, that there is no such name. Whether that may be kept: only what is
+    /// remembered can be taken back when nobody knows which names have come.
     pub(crate) fn missed(&mut self, parent: NodeId, name: &OsStr, asked: Epoch) -> bool {
         if self.is_name_stale(parent, name, asked) {
             return false;
         }
         let id = self.unset_name(parent, name);
         self.forget_former(id);
-        self.note_absent(parent, name);
-        true
+        self.note_absent(parent, name)
     }
 
     /// It is certain that its name is gone.
@@ -301,14 +303,17 @@ impl Nodes {
         }
     }
 
-    fn note_absent(&mut self, parent: NodeId, name: &OsStr) {
-        if let Some(directory) = self.nodes.get_mut(&parent) {
-            let absent = &mut directory.entries.absent;
-            // Forgetting costs an invalidation at most.
-            if absent.len() < REMEMBERED_NAMES {
-                absent.insert(name.to_owned());
-            }
+    /// Whether there is room to remember that.
+    fn note_absent(&mut self, parent: NodeId, name: &OsStr) -> bool {
+        let Some(directory) = self.nodes.get_mut(&parent) else {
+            return false;
+        };
+        let absent = &mut directory.entries.absent;
+        let has_room = absent.len() < ABSENT_NAMES || absent.contains(name);
+        if has_room {
+            absent.insert(name.to_owned());
         }
+        has_room
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use live::files::{Attributes, Kind, Time};
 
-use super::{Epoch, Node, NodeId, Nodes, REMEMBERED_NAMES};
+use super::{ABSENT_NAMES, Epoch, Node, NodeId, Nodes};
 use crate::events::Name;
 
 /// What told attributes say that was not known.
@@ -63,13 +63,15 @@ impl Node {
 
     /// It is told to be like that now.
     pub(super) fn told(&mut self, attributes: &Attributes) {
-        let told = Latest::of(attributes);
-        if self
-            .latest
-            .is_none_or(|latest| !latest.is_later_than(&told))
-        {
-            self.latest = Some(told);
+        if self.later(attributes).is_none() {
+            self.latest = Some(Latest::of(attributes));
         }
+    }
+
+    /// What was seen or told of it that is of later than these.
+    fn later(&self, attributes: &Attributes) -> Option<Latest> {
+        let of = Latest::of(attributes);
+        self.latest.filter(|latest| latest.is_later_than(&of))
     }
 
     /// Whether what was done from here, and not seen, is seen by what was asked for at `asked`.
@@ -80,13 +82,9 @@ impl Node {
     /// It is seen to be like that since. Not if what was told meanwhile, and might have been that, is of later: see
     /// [`Nodes::looked`].
     pub(super) fn see(&mut self, attributes: &Attributes) {
-        let seen = Latest::of(attributes);
-        if self
-            .latest
-            .is_none_or(|latest| !latest.is_later_than(&seen))
-        {
+        if self.later(attributes).is_none() {
             self.unseen = None;
-            self.latest = Some(seen);
+            self.latest = Some(Latest::of(attributes));
         }
     }
 }
@@ -148,11 +146,11 @@ impl Nodes {
             node.unseen = None;
             return News::Nothing;
         };
-        let seen = Latest::of(attributes);
-        let later = node.latest.filter(|latest| latest.is_later_than(&seen));
-        node.unseen = node.unseen.filter(|_| later.is_none());
-        let is_file = attributes.kind == Kind::File;
-        later.map_or(News::Nothing, |latest| latest.after(&seen, is_file))
+        let Some(later) = node.later(attributes) else {
+            return News::Nothing;
+        };
+        node.unseen = None;
+        later.after(&Latest::of(attributes), attributes.kind == Kind::File)
     }
 
     /// A name was taken from it from here: those who watch know that.
@@ -224,7 +222,7 @@ impl Nodes {
     /// Whether all names are remembered that were removed from that directory.
     pub(crate) fn remembers_absent(&self, parent: NodeId) -> bool {
         let node = self.nodes.get(&parent);
-        node.is_some_and(|node| node.entries.absent.len() < REMEMBERED_NAMES)
+        node.is_some_and(|node| node.entries.absent.len() < ABSENT_NAMES)
     }
 
     /// Whether the kernel may take that node for removed. A directory that has been moved would never be good again.

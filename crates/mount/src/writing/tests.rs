@@ -1,6 +1,8 @@
 use super::*;
 use crate::nodes::tests::attributes;
-use live::files::Kind;
+use crate::pending::{NOBODY, Pending};
+use live::files::{Kind, Reply};
+use std::sync::mpsc::{Sender, channel};
 
 fn file(inode: u64, state: u64) -> Attributes {
     attributes(inode, Kind::File, state)
@@ -23,11 +25,66 @@ fn a_file_is_busy_until_all_is_written() {
 #[test]
 fn there_is_an_end_to_what_is_under_way() {
     let mut writing = Writing::default();
-    for number in 0..16 {
+    for number in 0..32 {
         assert!(writing.has_room());
         writing.begin(NodeId(number), 0..1 << 20);
     }
     assert!(!writing.has_room());
+}
+
+fn waiting(pending: &Arc<Pending>, told: &Sender<u8>, number: u8) -> Answerer {
+    let told = told.clone();
+    let then = move |_| told.send(number).unwrap();
+    pending.wait(NOBODY, Box::new(then)).unwrap()
+}
+
+#[test]
+fn who_waits_for_room_is_admitted_in_turn_and_never_forgotten() {
+    let (pending, mut writing) = (Arc::default(), Writing::default());
+    let (sender, told) = channel();
+    let given = writing.wait_for_room(waiting(&pending, &sender, 0));
+    assert!(given.is_some(), "there is room");
+    drop(given);
+    for number in 0..33 {
+        writing.begin(NodeId(number), 0..1 << 20);
+    }
+    for number in 1..=4 {
+        let waiting = waiting(&pending, &sender, number);
+        assert!(writing.wait_for_room(waiting).is_none());
+    }
+    let mut end_of = |number| {
+        let (answered, _) = writing.end_of(NodeId(number), &(0..1 << 20));
+        for answerer in answered {
+            answerer.answer(Ok(Reply::Done));
+        }
+        told.try_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        end_of(0),
+        [0],
+        "the one that was given back; there is no room yet"
+    );
+    assert_eq!(end_of(1), [1]);
+    assert_eq!(end_of(2), [2]);
+    // Neither of these wrote anything, and what is under way is all that could admit the others.
+    let rest: Vec<_> = (3..33).flat_map(end_of).collect();
+    assert_eq!(rest, [3, 4]);
+}
+
+#[test]
+fn the_last_that_is_done_admits_all() {
+    let (pending, mut writing) = (Arc::default(), Writing::default());
+    let (sender, told) = channel();
+    writing.begin(NodeId(1), 0..MOST_BYTES);
+    for number in 1..=3 {
+        let waiting = waiting(&pending, &sender, number);
+        assert!(writing.wait_for_room(waiting).is_none());
+    }
+    let (answered, _) = writing.end_of(NodeId(1), &(0..MOST_BYTES));
+    for answerer in answered {
+        answerer.answer(Ok(Reply::Done));
+    }
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 fn through(number: u64) -> Through {

@@ -41,6 +41,9 @@ export default async function story(stage) {
   await keyboard.press('Escape');
   await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur());
 
+  await keyboard.press('r');
+  await page.getByText('No login can be renewed.').waitFor();
+
   await keyboard.press('1');
   await shows(page, 'claude>');
   await keyboard.type('echo typ$((1))ed\r');
@@ -50,4 +53,14 @@ export default async function story(stage) {
   const { body: sessions } = await stage.api('GET', '/api/sessions');
   assert.equal(sessions.length, 1);
   assert.equal(sessions[0].ended_at, null, 'closing the view ended the session');
+
+  // The second of two, as they are shown.
+  await stage.api('POST', '/api/accounts', { name: 'work', api_key: 'sk-ant-api03-FAKE-work' });
+  await page.getByRole('heading', { name: 'work', level: 3 }).waitFor();
+  const shown = await page.getByRole('heading', { level: 3 }).allInnerTexts();
+  await keyboard.press('2');
+  const started = await until('another session', async () => (await stage.api('GET', '/api/sessions')).body[1]);
+  const { body: all } = await stage.api('GET', '/api/accounts');
+  const second = all.find((/** @type {any} */ account) => account.name === shown[1]);
+  assert.equal(started.account_id, second.id);
 }

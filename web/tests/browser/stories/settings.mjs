@@ -97,4 +97,14 @@ export default async function story(stage) {
   await page.getByLabel('Language').first().selectOption({ label: 'Français' });
   await page.getByRole('heading', { level: 1, name: /Réglages|Paramètres/ }).waitFor();
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'fr');
+
+  // Whoever's browser speaks Chinese is spoken to in Chinese, by the server too.
+  const chinese = await stage.newContext({ locale: 'zh-CN' });
+  const greeted = await stage.newPage(chinese, ['401']);
+  await greeted.goto(stage.url);
+  await greeted.getByRole('heading', { name: '登录' }).waitFor();
+  assert.equal(await greeted.evaluate(() => document.documentElement.lang), 'zh-Hans');
+  await greeted.locator('input[type="password"]').fill('not the password');
+  await greeted.keyboard.press('Enter');
+  await greeted.getByText('密码错误').waitFor();
 }

@@ -43,6 +43,35 @@ export default async function story(stage) {
   await type(page, 'echo le$((0))ft\r', 0);
   await shows(page, 'le0ft', 0);
 
+  // Searched: what it has shown is counted.
+  await page.getByRole('button', { name: 'Search in the terminal' }).first().click();
+  const searching = page.getByRole('search').first();
+  await searching.getByRole('searchbox').fill('le0ft');
+  await searching.getByText(/^1 of \d+$/).waitFor();
+  await searching.getByRole('searchbox').fill('never shown');
+  await searching.getByText('no match').waitFor();
+  await page.keyboard.press('Escape');
+  await searching.waitFor({ state: 'detached' });
+
+  // Shared: whoever has the link looks on without signing in, until the session ends.
+  await page
+    .getByRole('button', { name: /^Menu of perso/ })
+    .first()
+    .click();
+  await page.getByRole('menuitem', { name: 'Share read-only link' }).click();
+  const sharing = page.getByRole('dialog', { name: 'Share read-only link' });
+  await sharing.getByLabel('Ends after').selectOption({ label: '15 minutes' });
+  await sharing.getByRole('button', { name: 'Make link' }).click();
+  const link = await sharing.locator('code').innerText();
+  await sharing.getByRole('button', { name: 'Done' }).click();
+  const stranger = await stage.newContext();
+  await readableTerminals(stranger);
+  const watching = await stage.newPage(stranger);
+  await watching.goto(link);
+  await shows(watching, 'le0ft');
+  await stage.accessible(watching, 'a shared terminal');
+  await stranger.close();
+
   // Named, and ended; what was on the screen stays to be read.
   const menu = page.getByRole('button', { name: 'Menu of work' }).first();
   await menu.click();

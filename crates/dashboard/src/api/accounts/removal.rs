@@ -38,7 +38,8 @@ struct Deleted {
 
 /// Remove an account with its history, bindings and default
 ///
-/// Nothing is revoked at the vendor. It can be had back for ten minutes.
+/// Nothing is revoked at the vendor. It can be had back for ten minutes, until the server ends. Of
+/// more than 64 removed accounts, or more than 8 MiB of them, the oldest go sooner.
 #[utoipa::path(
     delete, path = "/api/accounts/{id}", tag = "accounts", params(ById),
     responses(
@@ -98,7 +99,7 @@ struct Restored {
     post, path = "/api/accounts/undo-delete", tag = "accounts", request_body = UndoBody,
     responses(
         (status = 200, description = "It is back as it was.", body = Restored),
-        (status = 404, description = "Ten minutes are over, or the server was restarted.", body = ErrorBody),
+        (status = 404, description = "Ten minutes are over, many were removed since, or the server was restarted.", body = ErrorBody),
         (status = 409, description = "It is back already, or the vault's key was changed since.", body = ErrorBody),
         BodyRefusals,
     ),

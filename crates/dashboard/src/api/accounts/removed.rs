@@ -59,7 +59,7 @@ impl RemovedAccounts {
         let found = kept.iter().find(|one| one.undo == undo);
         found.map(|one| Arc::clone(&one.account)).ok_or_else(|| {
             ApiError::not_found("there is nothing to undo, or not any more")
-                .hinted("A removed account is kept for ten minutes, until the server ends.")
+                .hinted("A removed account is kept for ten minutes, until many others are removed or the server ends.")
         })
     }
 

@@ -99,7 +99,8 @@ async fn change_password(
 ) -> Result<Response, ApiError> {
     let (current, new) = (&body.current_password, &body.new_password);
     let cookie = flow::change_password(&app, &visitor, &caller, current, new).await?;
-    Ok(with_cookie(cookie, Done::ok()))
+    let status = "password_changed";
+    Ok(with_cookie(cookie, Done { status }))
 }
 
 /// How good a password is.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -56,7 +56,7 @@ struct SetUpDone {
 #[utoipa::path(
     post, path = "/api/auth/setup", tag = "sign-in", security(()), request_body = SetUpBody,
     responses(
-        (status = 200, description = "Set up and signed in.", body = SetUpDone),
+        (status = 201, description = "Set up and signed in.", body = SetUpDone),
         (status = 409, description = "It is set up already.", body = ErrorBody),
         (status = 429, description = "Too many wrong codes.", body = ErrorBody),
         BodyRefusals,
@@ -72,7 +72,8 @@ async fn set_up(
     let done = set_up::set_up(&app, &visitor, &headers, &body.password, code).await?;
     let SetUp { api_token, cookie } = done;
     let status = "ok";
-    Ok(with_cookie(Some(cookie), SetUpDone { status, api_token }))
+    let answer = with_cookie(Some(cookie), SetUpDone { status, api_token });
+    Ok((StatusCode::CREATED, answer).into_response())
 }
 
 /// The password, and what else is needed.
@@ -166,5 +167,7 @@ async fn sign_out(
         flow::note(&app, visitor.address, "sign-out", None);
     }
     flow::tell_ended(&app, ended);
-    Ok(with_cookie(cookie::clear(visitor.is_encrypted), Done::ok()))
+    let status = "logged_out";
+    let cookie = cookie::clear(visitor.is_encrypted);
+    Ok(with_cookie(cookie, Done { status }))
 }

@@ -335,6 +335,38 @@ async fn a_damaged_record_hides_no_other() {
         .await
         .ok();
     assert_eq!(exported.as_array().unwrap().len(), 1);
+    damage_beside_accounts(&server, &good, &bad);
+    let accounts = server.accounts().await;
+    let found = |id: &str| accounts.iter().find(|account| account["id"] == json!(id));
+    assert_eq!(
+        found(&good).unwrap()["bindings"],
+        json!(["/bound", "/text"])
+    );
+    let bound = server.get("/api/directories").await.ok();
+    assert_eq!(bound.as_array().unwrap().len(), 2, "{bound}");
+    let admin = async |path: &str| {
+        let answer = server.call("GET", path, super::server::ADMIN, None).await;
+        answer.ok()
+    };
+    admin("/api/recent-dirs").await;
+    assert!(admin("/api/auth/passkeys").await[0]["name"].is_string());
+    assert!(
+        admin("/api/audit").await["entries"]
+            .as_array()
+            .unwrap()
+            .len()
+            > 1
+    );
+    let kept = admin(&format!("/api/history/{bad}")).await;
+    let kept = kept.as_array().unwrap();
+    assert!(
+        kept.len() > 1 && kept.iter().any(|one| one["cause"] == "captured"),
+        "{kept:?}"
+    );
+    // What another program bound can be unbound.
+    server.delete("/api/directories?directory=/text").await.ok();
+    let bound = server.get("/api/directories").await.ok();
+    assert_eq!(bound.as_array().unwrap().len(), 1, "{bound}");
     // It is made good by a sign-in.
     let document = server.tokens.issue("bad").credentials();
     let path = format!("/api/accounts/{bad}/capture-oauth");
@@ -343,6 +375,28 @@ async fn a_damaged_record_hides_no_other() {
         .await
         .ok();
     assert_eq!(server.account(&bad).await["state"], "ok");
+}
+
+/// One odd record in each table beside that of the accounts.
+fn damage_beside_accounts(server: &Server, good: &str, bad: &str) {
+    let bind = "INSERT INTO bindings VALUES (?1, ?2)";
+    let bound = b"/bound".as_slice();
+    server.execute(bind, rusqlite::params![bound, good]);
+    server.execute(bind, ["/text", good]);
+    server.execute(bind, rusqlite::params![7, good]);
+    server.execute(
+        "INSERT INTO generations VALUES (?1, 'x', x'ff', 7, 'soon', x'00', 'then', x'ff')",
+        [bad],
+    );
+    let dashboard = server.home.vault_dir().join("dashboard.db");
+    let dashboard = rusqlite::Connection::open(dashboard).unwrap();
+    dashboard
+        .execute_batch(
+            "INSERT INTO first_token VALUES (1, 'soon', 'never');
+             INSERT INTO passkeys VALUES (x'ff', 7, x'ff', 'x', 'then', 'never');
+             INSERT INTO audit VALUES (1000, 'then', x'ff', x'ff', x'ff', x'ff', x'ff');",
+        )
+        .unwrap();
 }
 
 #[tokio::test]

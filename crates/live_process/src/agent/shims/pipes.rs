@@ -11,7 +11,7 @@ use bytes::{BufMut as _, BytesMut};
 use live::commands::{LARGEST_PIECE, WINDOW};
 use live::programs::Stream;
 use live_session::server::RunningCommand;
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
@@ -146,13 +146,23 @@ impl AsyncWrite for Connected {
     }
 }
 
+/// Who writes what a command outputs.
+#[derive(Default)]
+pub(super) enum Writing {
+    #[default]
+    Shim,
+    Agent(pipe::Sender),
+    /// Nobody any more, since nobody reads it.
+    Nobody,
+}
+
 /// Those of one shim.
 #[derive(Default)]
 pub(super) struct Pipes {
     /// What its command reads.
     pub(super) input: Option<pipe::Receiver>,
-    output: Option<pipe::Sender>,
-    errors: Option<pipe::Sender>,
+    output: Writing,
+    errors: Writing,
     _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -172,29 +182,39 @@ impl Pipes {
         let [input, output, errors] =
             are_sent.map(|is_sent| is_sent.then(|| given.next()).flatten());
         Self {
-            input: input.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_receiver)),
-            output: output.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_sender)),
-            errors: errors.and_then(|pipe| anew(&pipe, pipe::OpenOptions::open_sender)),
+            input: input
+                .and_then(|pipe| anew(&pipe, OFlags::RDONLY, pipe::OpenOptions::open_receiver)),
+            output: writing(output),
+            errors: writing(errors),
             _room: room,
         }
     }
 
-    pub(super) fn to(&mut self, stream: Stream) -> Option<&mut pipe::Sender> {
+    pub(super) fn to(&mut self, stream: Stream) -> &mut Writing {
         match stream {
-            Stream::Out => self.output.as_mut(),
-            Stream::Err => self.errors.as_mut(),
+            Stream::Out => &mut self.output,
+            Stream::Err => &mut self.errors,
         }
     }
 }
 
-/// Opens it once more: so it does not wait here, and still does for everybody who has it, too.
+fn writing(pipe: Option<OwnedFd>) -> Writing {
+    let pipe = pipe.and_then(|pipe| anew(&pipe, OFlags::WRONLY, pipe::OpenOptions::open_sender));
+    pipe.map_or(Writing::Shim, Writing::Agent)
+}
+
+/// Opens it once more: so it does not wait here, and still does for everybody who has it, too. Not where the shim itself could
+/// not do with it what it is opened for: whose input is the end of a pipe that others read reads nothing.
 fn anew<End>(
     pipe: &OwnedFd,
+    direction: OFlags,
     open: impl FnOnce(&pipe::OpenOptions, String) -> io::Result<End>,
 ) -> Option<End> {
     let kind = FileType::from_raw_mode(fstat(pipe).ok()?.st_mode);
+    let flags = fcntl_getfl(pipe).ok()?;
+    let is_open_so = [direction, OFlags::RDWR].contains(&(flags & OFlags::RWMODE));
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
-    (kind == FileType::Fifo)
+    (kind == FileType::Fifo && is_open_so && !flags.contains(OFlags::PATH))
         .then(|| open(&pipe::OpenOptions::new(), path).ok())
         .flatten()
 }

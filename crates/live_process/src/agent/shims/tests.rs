@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connection::{Connection, Happening, Receiver};
 use live::SessionId;
-use live::commands::{Command, End, News, Order};
+use live::commands::{Command, End, Order};
 use live::control::{Adapter, Reply, Request, Wanted};
 use live::files::Root;
 use live::message::{ToLaptop, ToServer};
@@ -429,9 +429,9 @@ fn what_a_shim_has_pipes_for_goes_through_them() {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_ends_the_command() {
+fn of_a_pipe_that_nobody_reads_the_command_learns_and_goes_on() {
     with_session(
-        "agent::shims::tests::a_pipe_that_nobody_reads_ends_the_command",
+        "agent::shims::tests::of_a_pipe_that_nobody_reads_the_command_learns_and_goes_on",
         async |mut session| {
             let (output, to_output) = io::pipe().unwrap();
             let sent = [to_output.as_fd()];
@@ -440,10 +440,32 @@ fn a_pipe_that_nobody_reads_ends_the_command() {
             session.say(command, News::Started);
             assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
             drop(output);
-            let (stream, bytes) = (Stream::Out, "out".into());
-            session.say(command, News::Output { stream, bytes });
-            assert_eq!(shim.hear().await, ToShim::Unread);
-            assert_eq!(session.order().await, (command, Order::End));
+            let (stream, bytes) = (Stream::Out, Bytes::from("out"));
+            let output = |stream| News::Output {
+                stream,
+                bytes: bytes.clone(),
+            };
+            session.say(command, output(stream));
+            assert_eq!(session.order().await, (command, Order::Unread(stream)));
+            assert_eq!(session.order().await, (command, Order::Seen(3)));
+            // What has been on its way is dropped, and counts as seen all the same.
+            session.say(command, output(stream));
+            assert_eq!(session.order().await, (command, Order::Seen(6)));
+            // Of a stream that is the shim's, the shim says it.
+            let errors = Stream::Err;
+            session.say(command, output(errors));
+            let told = ToShim::Output {
+                stream: errors,
+                bytes: bytes.clone(),
+            };
+            assert_eq!(shim.hear().await, told);
+            assert_eq!(session.order().await, (command, Order::Seen(9)));
+            shim.say(&FromShim::Unread(errors)).await;
+            assert_eq!(session.order().await, (command, Order::Unread(errors)));
+            let (code, signal, read) = (Some(1), None, 0);
+            session.say(command, News::Ended { code, signal, read });
+            session.say(command, News::Settled);
+            assert_eq!(shim.hear().await, ToShim::Ended { code, signal, read });
         },
     );
 }
@@ -468,6 +490,22 @@ fn what_is_no_pipe_is_left_to_the_shim() {
                 },
             );
             assert_eq!(shim.hear().await, ToShim::Output { stream, bytes });
+            // Nor is the other end of a pipe: `npm <&1 | cat` reads nothing of what is for `cat`.
+            let (reads, writes) = io::pipe().unwrap();
+            let ends = [writes.as_fd(), reads.as_fd(), reads.as_fd()];
+            let mut shim = session.shim_that_sends([true; 3], &ends).await;
+            let command = session.command().await;
+            session.say(command, News::Started);
+            assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
+            for stream in [Stream::Out, Stream::Err] {
+                let bytes = Bytes::from("out");
+                let told = ToShim::Output {
+                    stream,
+                    bytes: bytes.clone(),
+                };
+                session.say(command, News::Output { stream, bytes });
+                assert_eq!(shim.hear().await, told);
+            }
             // Nor is one for which there is no room.
             let room = Room::new(3);
             let (input, _to_input) = io::pipe().unwrap();
@@ -495,9 +533,10 @@ fn a_shim_that_hangs_up_ends_its_command() {
             assert_eq!(shim.hear().await, ToShim::Started { reads_input: false });
             drop(shim);
             assert_eq!(session.order().await, (command, Order::End));
-            // Before it runs: not before it does.
+            // Before it runs: it is not to, and if it does all the same, it is to end.
             let (shim, command) = session.shim().await;
             drop(shim);
+            assert_eq!(session.order().await, (command, Order::TakenBack));
             session.say(command, News::Started);
             assert_eq!(session.order().await, (command, Order::End));
         },

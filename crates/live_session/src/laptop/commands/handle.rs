@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use live::Bytes;
 use live::commands::{Command, Order};
-use live::programs::Size;
+use live::programs::{Size, Stream};
 use tokio::sync::{mpsc, watch};
 
 use super::credit::{Budget, Credit};
@@ -21,6 +21,7 @@ pub(super) struct Handle {
     pub(super) credit: Credit,
     doing: mpsc::Sender<Do>,
     ending: watch::Sender<Ending>,
+    unread: watch::Sender<Unread>,
     has_started: AtomicBool,
 }
 
@@ -28,6 +29,29 @@ pub(super) struct Handle {
 pub(super) enum Do {
     Signal(i32),
     Resize(Size),
+}
+
+/// What of a command's output nobody reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unread {
+    output: bool,
+    errors: bool,
+}
+
+impl Unread {
+    pub(super) fn has(self, stream: Stream) -> bool {
+        match stream {
+            Stream::Out => self.output,
+            Stream::Err => self.errors,
+        }
+    }
+
+    fn add(&mut self, stream: Stream) {
+        match stream {
+            Stream::Out => self.output = true,
+            Stream::Err => self.errors = true,
+        }
+    }
 }
 
 /// Whether a command is to end.
@@ -54,6 +78,7 @@ impl Handle {
             credit: Credit::new(budget),
             doing,
             ending: watch::Sender::new(Ending::No),
+            unread: watch::Sender::default(),
             has_started: AtomicBool::new(false),
         };
         (Arc::new(handle), to_do)
@@ -75,7 +100,8 @@ impl Handle {
             Order::Seen(seen) => self.credit.seen(seen),
             Order::Signal(signal) => self.have_done(Do::Signal(signal)),
             Order::Resize(size) => self.have_done(Do::Resize(size)),
-            Order::End => self.end(Ending::Asked),
+            Order::Unread(stream) => self.unread.send_modify(|unread| unread.add(stream)),
+            Order::TakenBack | Order::End => self.end(Ending::Asked),
         }
     }
 
@@ -102,6 +128,11 @@ impl Handle {
 
     pub(super) fn is_unheard(&self) -> bool {
         *self.ending.borrow() == Ending::Unheard
+    }
+
+    /// What nobody reads, now and later.
+    pub(super) fn unread(&self) -> watch::Receiver<Unread> {
+        self.unread.subscribe()
     }
 
     /// Waits until it is to end.

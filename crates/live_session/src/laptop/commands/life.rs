@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::fate::{Fate, Status};
 use super::handle::{Do, Handle};
 use super::input::{Next, Sink};
+use super::list::Listed;
 use super::options::{CommandLog, Outcome, Record};
 use super::output::{Output, Piece, Source};
 use super::streams::{Descriptor, resize};
@@ -35,6 +36,7 @@ pub(super) struct Life {
     pub(super) log: Arc<dyn CommandLog>,
     pub(super) since: Instant,
     pub(super) record: Record,
+    pub(super) listed: Listed,
 }
 
 /// How it fares.
@@ -62,7 +64,8 @@ impl Life {
         let (fate, fated) = watch::channel(Fate::Runs);
         let (stopped, told_of_stop) = watch::channel(None);
         let faring = Faring { fate, stopped };
-        let output = Output::new(sources, mapped, fated.clone(), told_of_stop);
+        let faring_so_far = (fated.clone(), told_of_stop, self.handle.unread());
+        let output = Output::new(sources, mapped, faring_so_far);
         let told = Told {
             shared: self.shared,
             handle: Arc::clone(&self.handle),
@@ -84,6 +87,7 @@ impl Life {
                 record.took = self.since.elapsed();
                 (record.outcome, record.input, record.output) = (outcome, input, output);
                 self.log.ended(record);
+                drop(self.listed);
             };
             told.speak(output, sink, fated.clone(), note).await;
         };

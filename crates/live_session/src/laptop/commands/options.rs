@@ -93,6 +93,24 @@ pub enum Outcome {
     Refused(String),
 }
 
+impl Record {
+    pub(super) fn refused(
+        line: CommandLine,
+        began: SystemTime,
+        took: Duration,
+        why: String,
+    ) -> Self {
+        Self {
+            line: line.cut(),
+            began,
+            took,
+            outcome: Outcome::Refused(why),
+            input: 0,
+            output: 0,
+        }
+    }
+}
+
 impl CommandLine {
     /// With no more words than are kept.
     pub(super) fn cut(mut self) -> Self {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::fate::Fate;
+use super::handle::Unread;
 use super::streams::{self, Descriptor};
 
 /// When a command has ended but another holds its pipes, its output counts as read after this long without any…
@@ -54,6 +55,15 @@ impl Source {
         Self {
             is_terminal: true,
             ..Self::new(terminal, stream)
+        }
+    }
+
+    /// Whoever writes to it learns that nobody reads it. A terminal is read by the laptop itself.
+    fn close_if(&mut self, unread: Unread) {
+        let is_unread = self.stream.is_some_and(|stream| unread.has(stream));
+        if is_unread && !self.is_terminal {
+            self.descriptor = None;
+            self.mapper = None;
         }
     }
 
@@ -121,6 +131,7 @@ pub(super) struct Output {
     fate: watch::Receiver<Fate>,
     /// The signal that has stopped it, if it is stopped.
     stopped: watch::Receiver<Option<i32>>,
+    unread: watch::Receiver<Unread>,
     /// It has stopped or gone on, which is told once so much was read, in bytes, or all that there is.
     mark: Option<(u64, News)>,
     /// Once the command has ended.
@@ -142,6 +153,7 @@ struct Rest {
 enum Come {
     Read(usize, usize),
     Stopped,
+    Unread,
     Fate,
     HeldBack,
     AllThatWasThere,
@@ -152,8 +164,11 @@ impl Output {
     pub(super) fn new(
         mut sources: Vec<Source>,
         mapped: Option<&Paths>,
-        fate: watch::Receiver<Fate>,
-        stopped: watch::Receiver<Option<i32>>,
+        (fate, stopped, unread): (
+            watch::Receiver<Fate>,
+            watch::Receiver<Option<i32>>,
+            watch::Receiver<Unread>,
+        ),
     ) -> Self {
         for source in &mut sources {
             source.mapper = mapped.map(OutputMapper::new);
@@ -164,6 +179,7 @@ impl Output {
             buffer: vec![0; LARGEST_PIECE],
             fate,
             stopped,
+            unread,
             mark: None,
             rest: None,
             may_hold: false,
@@ -191,6 +207,13 @@ impl Output {
                     None
                 }
                 Come::Fate => None,
+                Come::Unread => {
+                    let unread = *self.unread.borrow_and_update();
+                    for source in &mut self.sources {
+                        source.close_if(unread);
+                    }
+                    None
+                }
                 Come::HeldBack => self.flush(),
                 Come::End => {
                     self.is_over = true;
@@ -250,6 +273,7 @@ impl Output {
         tokio::select! {
             (number, length) = read(sources, self.first, buffer) => Come::Read(number, length),
             Ok(()) = self.stopped.changed() => Come::Stopped,
+            Ok(()) = self.unread.changed() => Come::Unread,
             Ok(()) = self.fate.changed() => Come::Fate,
             () = sleep(QUIET), if self.rest.is_some() => Come::End,
             () = sleep(HELD_BACK), if self.may_hold => Come::HeldBack,

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use live::files::Root;
 use proxy::{Pair, Paths};
 
+/// How many links one may come through: as many as the kernel follows.
+const MOST_LINKS: usize = 40;
+
 /// A published directory.
 #[derive(Clone, Debug)]
 pub(in crate::laptop) struct Published {
@@ -39,6 +42,34 @@ impl Directories {
         all.any(|one| directory.starts_with(one) || one.starts_with(directory))
     }
 
+    /// Whether the way to `path`, which is absolute, leads through one of these, or by any link into one: then the server may
+    /// lead it elsewhere. Blocks.
+    pub(super) fn are_on_the_way(&self, path: &Path) -> bool {
+        let mut at = PathBuf::new();
+        let mut left: Vec<PathBuf> = names(path);
+        let mut links = 0;
+        while let Some(name) = left.pop() {
+            if name == Path::new("..") {
+                at.pop();
+                continue;
+            }
+            let next = at.join(name);
+            if self.0.iter().any(|one| next.starts_with(&one.directory)) {
+                return true;
+            }
+            match fs::read_link(&next) {
+                Ok(_) if links == MOST_LINKS => return true,
+                Ok(target) => {
+                    links += 1;
+                    left.extend(names(&target));
+                }
+                // No link.
+                Err(_) => at = next,
+            }
+        }
+        false
+    }
+
     /// Those that may be written, as bytes.
     pub(super) fn writable(&self) -> Vec<live::Bytes> {
         let writable = self.0.iter().filter(|one| !one.read_only);
@@ -50,6 +81,16 @@ impl Directories {
     pub(super) fn paths(&self) -> Paths {
         Paths::new(self.0.iter().filter_map(Published::pair).collect())
     }
+}
+
+/// Of a path, the last first.
+fn names(path: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<PathBuf> = path
+        .components()
+        .map(|name| name.as_os_str().into())
+        .collect();
+    names.reverse();
+    names
 }
 
 impl Published {

@@ -68,7 +68,8 @@ pub(super) fn resolve(
     })
 }
 
-fn search_path(environment: &[(OsString, OsString)]) -> &OsStr {
+/// Where programs are looked for.
+pub(super) fn search_path(environment: &[(OsString, OsString)]) -> &OsStr {
     let mut variables = environment.iter();
     let path = variables.find(|(name, _)| name == "PATH");
     path.map_or(OsStr::new(""), |(_, value)| value)

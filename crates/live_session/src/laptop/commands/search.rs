@@ -25,7 +25,7 @@ pub fn find_program(name: &Name, path: &OsStr, published: &[&Path]) -> Option<Pa
 }
 
 /// The file of the first directory of `PATH` that has one of this name which can be executed. Directories that are not
-/// absolute do not count, and none that the server can put files into. Blocks.
+/// absolute do not count, and none that the server can put files into, nor a file that it can change. Blocks.
 pub(super) fn find(name: &Name, path: &OsStr, published: &Directories) -> Option<PathBuf> {
     let directories = path.as_bytes().split(|byte| *byte == b':');
     let directories = directories.map(|bytes| Path::new(OsStr::from_bytes(bytes)));
@@ -37,7 +37,8 @@ pub(super) fn find(name: &Name, path: &OsStr, published: &Directories) -> Option
         let resolved = fs::canonicalize(directory);
         resolved.is_ok_and(|directory| !published.touch(&directory))
     };
-    let (_, file) = found.find(|(directory, _)| is_own(directory))?;
+    let (_, file) =
+        found.find(|(directory, file)| is_own(directory) && !published.are_on_the_way(file))?;
     Some(file)
 }
 
@@ -72,7 +73,21 @@ mod tests {
         fs::create_dir(of_directories.join("npm")).unwrap();
         let link = home.path().join("link");
         symlink(&inside, &link).unwrap();
+        let to_directory = |name: &str, target: &Path| {
+            let directory = directory(name, None);
+            symlink(target, directory.join("npm")).unwrap();
+            directory
+        };
+        // What `npm link` makes, also where what it leads to leads out again: the server can lead that elsewhere.
+        let linked = to_directory("linked", &link.join("npm"));
+        let twice = to_directory("twice", Path::new("../linked/npm"));
+        symlink("/bin/sh", project.join("out")).unwrap();
+        let out = to_directory("out", Path::new("../project/out"));
+        let round = to_directory("round", Path::new("npm"));
+        symlink("/bin", project.join("directory")).unwrap();
+        let through = to_directory("through", Path::new("../project/directory/sh"));
         let good = directory("good", Some(0o755));
+        let own = to_directory("own", &good.join("npm"));
         let published = Directories::resolve(vec![Published {
             root: Root(1),
             directory: project.clone(),
@@ -93,9 +108,16 @@ mod tests {
             &plain,
             &of_directories,
             &link,
+            &linked,
+            &twice,
+            &out,
+            &round,
+            &through,
         ];
         assert_eq!(search(&bad), None);
         let all: Vec<&Path> = bad.into_iter().chain([good.as_path()]).collect();
         assert_eq!(search(&all), Some(good.join("npm")));
+        // A link between places of the laptop's own is as good.
+        assert_eq!(search(&[&own]), Some(own.join("npm")));
     }
 }

@@ -55,14 +55,9 @@ impl Starting {
             Ok(begun) => begun,
             Err(answer) => {
                 if let Answer::Refused { message, .. } = &answer {
-                    proxying.options.log.ended(Record {
-                        line: self.typed().cut(),
-                        began,
-                        took: since.elapsed(),
-                        outcome: Outcome::Refused(message.clone()),
-                        input: 0,
-                        output: 0,
-                    });
+                    let line = typed(&self.start, &self.published);
+                    let record = Record::refused(line, began, since.elapsed(), message.clone());
+                    proxying.options.log.ended(record);
                 }
                 return self.answer(answer).await;
             }
@@ -79,9 +74,13 @@ impl Starting {
             shared.telling.tell(handle.command, News::Started).await;
         }
         drop(place);
+        let line = begun.line.cut();
+        let listed = shared
+            .list
+            .add(line.clone(), began, since, Arc::clone(&handle));
         let mapped = proxying.options.map_output.then_some(begun.paths);
         let record = Record {
-            line: begun.line.cut(),
+            line,
             began,
             took: since.elapsed(),
             outcome: Outcome::Ended {
@@ -100,6 +99,7 @@ impl Starting {
             log: Arc::clone(&proxying.options.log),
             since,
             record,
+            listed,
         };
         life.live(
             begun.ours.sink,
@@ -215,17 +215,16 @@ impl Starting {
             paths,
         })
     }
+}
 
-    /// The command as it was typed.
-    fn typed(&self) -> CommandLine {
-        let mut published = self.published.iter();
-        let root = published.find(|one| one.root == self.start.root);
-        let root = root.map(|root| root.directory.clone()).unwrap_or_default();
-        CommandLine {
-            name: String::from_utf8_lossy(&self.start.name).into_owned(),
-            arguments: self.start.arguments.clone(),
-            directory: root.join(self.start.directory.as_os_str()),
-        }
+/// The command as it was typed.
+pub(super) fn typed(start: &Start, published: &[Published]) -> CommandLine {
+    let root = published.iter().find(|one| one.root == start.root);
+    let root = root.map(|root| root.directory.clone()).unwrap_or_default();
+    CommandLine {
+        name: String::from_utf8_lossy(&start.name).into_owned(),
+        arguments: start.arguments.clone(),
+        directory: root.join(start.directory.as_os_str()),
     }
 }
 

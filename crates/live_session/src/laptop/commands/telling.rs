@@ -57,13 +57,6 @@ impl Telling {
         self.send(&ToServer::Command(command, News::Settled));
     }
 
-    /// Only if there is room: to who asks for more than anybody needs and takes no answers.
-    pub(super) fn tell_if_possible(&self, command: Command, news: News) {
-        if self.connection.has_room(command.lane()) {
-            self.send(&ToServer::Command(command, news));
-        }
-    }
-
     fn send(&self, message: &ToServer) {
         // Fails for a session that has ended.
         self.connection.send(message).ok();

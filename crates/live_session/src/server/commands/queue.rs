@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
 use live::Bytes;
-use live::commands::LARGEST_PIECE;
+use live::commands::{LARGEST_PIECE, News};
 use live::programs::Stream;
 use tokio::sync::Notify;
 
@@ -15,39 +15,9 @@ const MOST: usize = 1 << 18;
 /// What is told to who has typed a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// It is not for the laptop: the server's own is to run. Nothing follows.
-    Here,
-    /// It does not run at all. The words can be shown. Nothing follows.
-    Refused {
-        /// Why.
-        message: String,
-        /// What to do about it; empty if nobody knows.
-        hint: String,
-    },
-    /// It runs on the laptop.
-    Started,
-    /// It has output this, at most [`LARGEST_PIECE`].
-    Output {
-        /// Where; what goes to a terminal goes to [`Stream::Out`].
-        stream: Stream,
-        /// What.
-        bytes: Bytes,
-    },
-    /// So much of its input has been taken: in bytes, since it began.
-    Taken(u64),
-    /// This signal, by its number on Linux, has stopped it.
-    Stopped(i32),
-    /// It goes on.
-    Continued,
-    /// It has ended, all that it has output was told, and what it has changed shows in the mounts. Nothing follows.
-    Ended {
-        /// Its exit status, if it exited.
-        code: Option<i32>,
-        /// The signal that killed it, if one did.
-        signal: Option<i32>,
-        /// How much of its input it has read: in bytes, since it began.
-        read: u64,
-    },
+    /// What the laptop says, never [`News::Settled`]: [`News::Ended`] is told once what the command has changed shows in the
+    /// mounts. Words can be shown, and what is output is at most [`LARGEST_PIECE`].
+    News(News),
     /// Nobody knows how it has ended, or whether; the words, which can be shown, say why. Nothing follows.
     Lost(String),
 }
@@ -91,8 +61,8 @@ impl Queue {
         }
         waiting.is_over = is_last;
         match told {
-            Told::Taken(taken) => waiting.taken = Some(taken),
-            Told::Output { stream, bytes } => waiting.add(stream, bytes),
+            Told::News(News::Taken(taken)) => waiting.taken = Some(taken),
+            Told::News(News::Output { stream, bytes }) => waiting.add(stream, bytes),
             other => waiting.told.push_back(Item::Other(other)),
         }
         let has_room = waiting.told.len() <= MOST;
@@ -115,7 +85,7 @@ impl Queue {
     fn take(&self) -> Option<Option<Told>> {
         let mut waiting = self.waiting();
         if let Some(taken) = waiting.taken.take() {
-            return Some(Some(Told::Taken(taken)));
+            return Some(Some(Told::News(News::Taken(taken))));
         }
         match waiting.told.pop_front() {
             None if waiting.is_over => Some(None),
@@ -126,10 +96,8 @@ impl Queue {
                 if !bytes.is_empty() {
                     waiting.told.push_front(Item::Output(stream, bytes));
                 }
-                Some(Some(Told::Output {
-                    stream,
-                    bytes: piece,
-                }))
+                let bytes = piece;
+                Some(Some(Told::News(News::Output { stream, bytes })))
             }
         }
     }
@@ -162,15 +130,16 @@ mod tests {
     use super::*;
 
     fn output(stream: Stream, bytes: &[u8]) -> Told {
-        Told::Output {
+        Told::News(News::Output {
             stream,
             bytes: Bytes::copy_from_slice(bytes),
-        }
+        })
     }
 
     #[tokio::test]
     async fn pieces_that_wait_become_larger_in_order_and_none_is_too_large() {
         let queue = Queue::default();
+        let taken = |taken| Told::News(News::Taken(taken));
         for (stream, bytes) in [
             (Stream::Out, "a"),
             (Stream::Out, ""),
@@ -180,14 +149,14 @@ mod tests {
         ] {
             assert!(queue.push(output(stream, bytes.as_bytes())));
         }
-        assert!(queue.push(Told::Taken(1)) && queue.push(Told::Taken(2)));
+        assert!(queue.push(taken(1)) && queue.push(taken(2)));
         queue.push(output(Stream::Out, &vec![b'x'; LARGEST_PIECE + 7]));
         let lost = Told::Lost("why".to_owned());
         queue.end(lost.clone());
-        queue.end(Told::Here);
-        assert!(queue.push(Told::Started));
+        queue.end(Told::News(News::Here));
+        assert!(queue.push(Told::News(News::Started)));
         for expected in [
-            Told::Taken(2),
+            taken(2),
             output(Stream::Out, b"ab"),
             output(Stream::Err, b"c"),
             output(Stream::Out, b"d"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use live::Bytes;
 use live::commands::{Command, Order};
-use live::programs::Size;
+use live::programs::{Size, Stream};
 
 use super::Shared;
 use super::queue::{Queue, Told};
@@ -58,6 +58,11 @@ impl RunningCommand {
     /// So much of its output was passed on: in bytes, since it began.
     pub fn seen(&self, seen: u64) {
         self.say(Order::Seen(seen));
+    }
+
+    /// Nobody reads that of its output any more. What still comes of it counts as [seen](Self::seen) when it was dropped.
+    pub fn unread(&self, stream: Stream) {
+        self.say(Order::Unread(stream));
     }
 
     fn say(&self, order: Order) {

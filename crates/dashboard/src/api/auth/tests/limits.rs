@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -141,7 +143,7 @@ async fn behind_a_believed_proxy_each_client_counts_for_himself() {
     let set_up = dashboard
         .ask(set_up.header("x-forwarded-for", "192.0.2.50"))
         .await;
-    assert_eq!(set_up.status, 200, "{}", set_up.json);
+    assert_eq!(set_up.status, 201, "{}", set_up.json);
     for _ in 0..10 {
         assert_eq!(
             dashboard
@@ -156,4 +158,19 @@ async fn behind_a_believed_proxy_each_client_counts_for_himself() {
         429
     );
     assert_eq!(dashboard.ask(ask(PASSWORD, "192.0.2.50")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_stretched_once_whether_or_not_there_is_a_right_one() {
+    let stretched = async |dashboard: &TestDashboard| {
+        let begun = || dashboard.app.sign_in.slots.begun.load(Ordering::SeqCst);
+        let before = begun();
+        let answer = dashboard.ask(login("FAKE wrong one")).await;
+        (begun() - before, answer.status, answer.json)
+    };
+    let unknown = stretched(&TestDashboard::new()).await;
+    let known = TestDashboard::new();
+    known.set_up().await;
+    assert_eq!(stretched(&known).await, unknown);
+    assert_eq!((unknown.0, unknown.1.as_u16()), (1, 401));
 }

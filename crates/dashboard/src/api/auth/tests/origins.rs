@@ -91,30 +91,3 @@ async fn a_handshake_is_judged_by_its_origin_though_it_is_a_question() {
     assert!(!check(Some("null")));
     assert!(!check(Some("http://evil.example")));
 }
-
-#[tokio::test]
-async fn every_route_that_needs_a_sign_in_says_so() {
-    let dashboard = TestDashboard::new();
-    dashboard.set_up().await;
-    for ask in [
-        post("/api/auth/confirm", &json!({"password": PASSWORD})),
-        post("/api/auth/change-password", &json!({})),
-        get("/api/auth/sessions"),
-        delete("/api/auth/sessions/x"),
-        get("/api/auth/tokens"),
-        post("/api/auth/tokens", &json!({})),
-        delete("/api/auth/tokens/first"),
-        post("/api/auth/totp/start", &json!({})),
-        post("/api/auth/totp/finish", &json!({"code": "1"})),
-        delete("/api/auth/totp"),
-        get("/api/auth/passkeys"),
-        post("/api/auth/passkeys/start", &json!({"name": "a"})),
-        post("/api/auth/passkeys/finish", &json!({})),
-        delete("/api/auth/passkeys/x"),
-        post("/api/auth/recovery-codes", &json!({})),
-        get("/api/audit"),
-    ] {
-        let answer = dashboard.ask(ask).await;
-        assert_eq!(answer.refusal(), (401, "not_signed_in"), "{}", answer.json);
-    }
-}

@@ -29,6 +29,7 @@ async fn a_change_ends_all_other_sign_ins_and_tells_their_sockets() {
     let mut changes = dashboard.app.events.listen();
     let answer = dashboard.ask(change(PASSWORD, OTHER).by(&own)).await;
     assert_eq!(answer.status, 200, "{}", answer.json);
+    assert_eq!(answer.json, json!({"status": "password_changed"}));
     let renewed = Browser {
         cookie: answer.cookie().unwrap(),
         ..own.clone()
@@ -206,4 +207,32 @@ async fn a_password_given_again_makes_the_sign_in_fresh() {
     let by_token = post("/api/auth/confirm", &json!({"password": PASSWORD}));
     let answer = dashboard.ask(by_token.with_token(&browser.api_token)).await;
     assert_eq!(answer.refusal(), (403, "wrong_scope"));
+}
+
+#[tokio::test]
+async fn an_export_needs_a_fresh_sign_in_or_a_token_for_everything() {
+    let dashboard = TestDashboard::new();
+    let browser = dashboard.set_up().await;
+    let key = "sk-ant-api03-FAKEaaaaaaaaaaaaaaabc123";
+    let account = json!({"name": "work", "api_key": key});
+    let added = dashboard.ask(post("/api/accounts", &account).by(&browser));
+    assert_eq!(added.await.status, 201);
+    let path = dashboard.home.vault_dir().join("dashboard.db");
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute("UPDATE sign_ins SET fresh_until = 0", [])
+        .unwrap();
+    let export = || get("/api/export").by(&browser);
+    let refused = dashboard.ask(export()).await;
+    assert_eq!(refused.refusal(), (403, "fresh_sign_in_needed"));
+    assert!(!refused.json.to_string().contains(key));
+    let by_token = get("/api/export").with_token(&browser.api_token);
+    assert_eq!(dashboard.ask(by_token).await.json[0]["api_key"], key);
+    // A token beside it makes the browser no fresher: nothing was confirmed.
+    assert_eq!(dashboard.ask(export()).await.status, 403);
+    let confirm = post("/api/auth/confirm", &json!({"password": PASSWORD}));
+    assert_eq!(dashboard.ask(confirm.by(&browser)).await.status, 200);
+    let exported = dashboard.ask(export()).await;
+    assert_eq!(exported.status, 200);
+    assert_eq!(exported.json[0]["api_key"], key);
 }

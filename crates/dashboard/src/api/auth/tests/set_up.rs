@@ -32,7 +32,7 @@ async fn from_elsewhere_only_with_the_code() {
     let answer = dashboard
         .ask(set_up(Some(&code.to_lowercase().replace('-', " "))))
         .await;
-    assert_eq!(answer.status, 200, "{}", answer.json);
+    assert_eq!(answer.status, 201, "{}", answer.json);
     assert!(
         answer.json["api_token"]
             .as_str()
@@ -88,7 +88,7 @@ async fn the_user_of_this_machine_needs_no_code_unless_a_proxy_stands_between() 
         .await;
     assert_eq!(answer.refusal(), (403, "setup_code_needed"));
     let answer = dashboard.ask(own.over(set_up(None))).await;
-    assert_eq!(answer.status, 200, "{}", answer.json);
+    assert_eq!(answer.status, 201, "{}", answer.json);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +103,7 @@ async fn of_many_at_once_exactly_one_succeeds() {
     let mut winners = Vec::new();
     for (number, answer) in answers.iter().enumerate() {
         match answer.status.as_u16() {
-            200 => winners.push(number),
+            201 => winners.push(number),
             status => assert_eq!(status, 409),
         }
     }

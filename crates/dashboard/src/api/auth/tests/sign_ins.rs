@@ -109,7 +109,7 @@ async fn signing_out_ends_the_sign_in_and_tells_sockets() {
     let answer = dashboard
         .ask(post("/api/auth/logout", &json!({})).by(&two))
         .await;
-    assert_eq!(answer.json, json!({"status": "ok"}));
+    assert_eq!(answer.json, json!({"status": "logged_out"}));
     assert!(
         answer.headers["set-cookie"]
             .to_str()
