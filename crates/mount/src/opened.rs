@@ -1,7 +1,7 @@
 //! What is open: which node, and by which number on the laptop.
 //!
-//! A file that is opened to be read, and is known well, is not opened on the laptop before something of it is needed that
-//! the kernel does not have. The same is true of directories.
+//! A file that is opened to be read, and whose contents are here, is not opened on the laptop before something of it is
+//! needed that the kernel does not have, or it has been open for a while. A directory is not before it is read.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -30,6 +30,9 @@ pub(crate) enum How {
 /// How long after a file was opened here it may be opened on the laptop as what has taken its name there: about how long
 /// that may not have been told. Whoever opened it has found what would have been found a moment later.
 const MOMENT: Duration = Duration::from_secs(5);
+/// How long a file may be open that is not open on the laptop, where another may take its name. Most are read and closed
+/// much sooner.
+pub(crate) const PASSING: Duration = Duration::from_millis(100);
 /// How many writes have to follow each other until nobody waits for each.
 const WRITES: u32 = 3;
 /// How many files are read ahead at once, each with some pieces of a megabyte.
@@ -58,6 +61,8 @@ pub(crate) struct Open {
     /// making it.
     pub(crate) is_making: bool,
     opened_at: Instant,
+    /// It was opened here alone, and nobody has seen to it since that it stays.
+    is_passing: bool,
     /// Where the last write through it ended, and how many have followed each other.
     written: (u64, u32),
 }
@@ -80,6 +85,8 @@ pub(crate) struct Opened {
     /// Through which of them those who have locks on a node have them: a lock is in the way of the same owner's through
     /// another.
     locks: HashMap<(NodeId, u64), OpenId>,
+    /// Somebody is going to ask for those that stay open here alone.
+    is_being_kept: bool,
 }
 
 impl Opened {
@@ -97,6 +104,7 @@ impl Opened {
                 write_error: None,
                 is_making: false,
                 opened_at: Instant::now(),
+                is_passing: false,
                 written: (0, 0),
             },
         );
@@ -115,6 +123,33 @@ impl Opened {
     pub(crate) fn remove(&mut self, id: OpenId) -> Option<Open> {
         self.locks.retain(|_, through| *through != id);
         self.open.remove(&id)
+    }
+
+    /// A file that is opened here alone, for now. Whether [`take_lasting`](Self::take_lasting) is to be called after
+    /// [`PASSING`].
+    pub(crate) fn insert_passing(&mut self, node: NodeId, opening: Opening) -> (OpenId, bool) {
+        let id = self.insert(node, How::File(opening), OnLaptop::NotYet);
+        if let Some(open) = self.open.get_mut(&id) {
+            open.is_passing = true;
+        }
+        (id, !std::mem::replace(&mut self.is_being_kept, true))
+    }
+
+    /// Those that have been open here alone for [`PASSING`], once, and whether it is to be called again, because there are
+    /// others that have not.
+    pub(crate) fn take_lasting(&mut self) -> (Vec<OpenId>, bool) {
+        let mut lasting = Vec::new();
+        let mut are_left = false;
+        for (id, open) in &mut self.open {
+            let is_over = open.is_passing && open.opened_at.elapsed() >= PASSING;
+            if is_over {
+                open.is_passing = false;
+                lasting.push(*id);
+            }
+            are_left |= open.is_passing;
+        }
+        self.is_being_kept = are_left;
+        (lasting, are_left)
     }
 
     /// Files that are not open on the laptop. A directory that is removed needs not be: there is nothing in it.
@@ -224,10 +259,14 @@ impl Opened {
 impl Open {
     /// Whether it was opened a moment ago, to be read, and the laptop has not been asked for it yet.
     pub(crate) fn is_new(&self) -> bool {
+        self.is_unasked() && self.opened_at.elapsed() < MOMENT
+    }
+
+    /// Whether it is a file to be read for which the laptop has not been asked yet.
+    pub(crate) fn is_unasked(&self) -> bool {
         let is_unasked = matches!(self.on_laptop, OnLaptop::NotYet);
         let is_read = |opening: Opening| opening.access == Access::Read && !opening.truncate;
-        let is_file = matches!(self.how, How::File(opening) if is_read(opening));
-        is_unasked && is_file && self.opened_at.elapsed() < MOMENT
+        is_unasked && matches!(self.how, How::File(opening) if is_read(opening))
     }
 
     /// It is written there. Whether that goes on and on from where the one before has ended.

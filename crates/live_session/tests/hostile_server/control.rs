@@ -130,6 +130,8 @@ fn a_server_that_says_that_it_cannot_unmount_loses_it_at_once() {
     play(async {
         let laptop = Laptop::new();
         let mut server = laptop.connect().await;
+        // An agent that begins only now has nothing mounted.
+        server.is_answered().await;
         let publisher = Arc::clone(&laptop.publisher);
         let taking = tokio::spawn(async move { publisher.unmount(ROOT, Duration::MAX).await });
         let wish = loop {

@@ -2,21 +2,20 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 use fuser::ReplyData;
-use live::files::{
-    Access, Attributes, Change, Entry, ErrorNumber, Kind, Opening, Place, Reply, Request,
-};
+use live::RelativePath;
+use live::files::{Attributes, Change, Entry, ErrorNumber, Kind, Place, Reply, Request};
 
 use super::contents::read_now;
-use crate::ahead::{Aim, Flight, LARGEST_SMALL, Listed};
+use super::streams;
+use crate::ahead::{Aim, Flight, Kept, LARGEST_SMALL, Listed};
 use crate::attributes::same;
-use crate::changes::Invalidation;
 use crate::errors::to_kernel;
 use crate::nodes::{Epoch, NodeId};
-use crate::opened::{How, OnLaptop, OpenId};
+use crate::opened::{OnLaptop, Open, OpenId};
 use crate::pending::{NOBODY, Waiter};
 use crate::shared::{Shared, Table};
 
@@ -166,10 +165,7 @@ pub(super) fn read(
                 .unwrap_or(usize::MAX)
                 .min(bytes.len());
             let to = from.saturating_add(size as usize).min(bytes.len());
-            reply.data(&bytes[from..to]);
-            if shared.table().nodes.is_stale(node, asked) {
-                shared.invalidator.add([Invalidation::Node(node)]);
-            }
+            streams::give(shared, node, &bytes[from..to], asked, reply);
         }
         Next::Coming(flight, attempt) => {
             wait(shared, waiter, flight, move |shared, came| match came {
@@ -190,7 +186,41 @@ fn find_contents(
 ) -> Next<(Bytes, Epoch)> {
     let mut table = shared.table();
     table.nodes.read(node);
-    let Some((place, known)) = small_file(&table, node, id) else {
+    if !table.opened.get(id).is_some_and(Open::is_unasked) {
+        return Next::Ask;
+    }
+    match find_small(shared, table, node, attempt) {
+        Next::Here((path, kept)) => {
+            let mut table = shared.table();
+            if end >= kept.attributes.size {
+                table.ahead.used(&path);
+            }
+            let next = table.ahead.next_files(shared.root);
+            drop(table);
+            next.map(|places| read_files(shared, places));
+            Next::Here((kept.bytes, kept.asked))
+        }
+        Next::Coming(flight, attempt) => Next::Coming(flight, attempt),
+        Next::Ask => Next::Ask,
+    }
+}
+
+/// Looks for the contents of a small file that is to be opened, so that it needs not be on the laptop; as [`read`].
+pub(super) fn find_to_open(shared: &Arc<Shared>, node: NodeId, attempt: Attempt) -> Next<()> {
+    match find_small(shared, shared.table(), node, attempt) {
+        Next::Here(_) => Next::Here(()),
+        Next::Coming(flight, attempt) => Next::Coming(flight, attempt),
+        Next::Ask => Next::Ask,
+    }
+}
+
+fn find_small(
+    shared: &Arc<Shared>,
+    mut table: MutexGuard<'_, Table>,
+    node: NodeId,
+    attempt: Attempt,
+) -> Next<(RelativePath, Kept)> {
+    let Some((place, known)) = small_file(&table, node) else {
         return Next::Ask;
     };
     let path = &place.path;
@@ -198,14 +228,7 @@ fn find_contents(
         same(&kept.attributes, &known) && !table.nodes.has_changed(node, kept.asked)
     });
     if let Some(kept) = kept {
-        let here = (kept.bytes.clone(), kept.asked);
-        if end >= known.size {
-            table.ahead.used(path);
-        }
-        let next = table.ahead.next_files(shared.root);
-        drop(table);
-        next.map(|places| read_files(shared, places));
-        return Next::Here(here);
+        return Next::Here((path.clone(), kept.clone()));
     }
     let coming = table.ahead.coming_file(path);
     match coming.filter(|_| attempt.waits < MOST_WAITS) {
@@ -245,24 +268,11 @@ pub(crate) fn follow(shared: &Arc<Shared>, change: &Change) {
     place.map(|place| read_files(shared, vec![place]));
 }
 
-/// Where the file is and what is known of it, if it is small and nothing needs to be open for it.
-fn small_file(table: &Table, node: NodeId, id: OpenId) -> Option<(Place, Attributes)> {
-    let open = table.opened.get(id).filter(|_| table.is_watched)?;
-    let How::File(Opening {
-        access: Access::Read,
-        truncate: false,
-        ..
-    }) = open.how
-    else {
-        return None;
-    };
-    let known = *table.nodes.current(node)?;
+/// Where the file is and what is known of it, if it is small.
+fn small_file(table: &Table, node: NodeId) -> Option<(Place, Attributes)> {
+    let known = *table.nodes.current(node).filter(|_| table.is_watched)?;
     let is_small = known.kind == Kind::File && known.size <= LARGEST_SMALL;
-    let is_open = !matches!(open.on_laptop, OnLaptop::NotYet);
-    let place = table
-        .nodes
-        .place(node, 0)
-        .filter(|_| is_small && !is_open)?;
+    let place = table.nodes.place(node, 0).filter(|_| is_small)?;
     Some((place, known))
 }
 

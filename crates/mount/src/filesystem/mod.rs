@@ -358,10 +358,12 @@ impl Filesystem for LaptopFiles {
         _owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
+        let (node, end) = (node(ino), offset.saturating_add(data.len() as u64));
+        self.0.table().nodes.written(node, &(offset..end));
         writing::write(
             &self.0,
             waiter(request),
-            (node(ino), open_id(handle)),
+            (node, open_id(handle)),
             (offset, Bytes::copy_from_slice(data)),
             write_flags.contains(WriteFlags::FUSE_WRITE_CACHE),
             reply,

@@ -7,13 +7,15 @@ use fuser::{FileHandle, FopenFlags, ReplyCreate, ReplyEmpty, ReplyOpen};
 use live::files::{Access, Attributes, Kind, Opening, Outcome, Request};
 use rustix::fs::OFlags;
 
+use super::ahead::{self, Attempt, Next};
 use super::{GENERATION, looking};
+use crate::ahead::LARGEST_SMALL;
 use crate::attributes::shown;
 use crate::changes::Invalidation;
 use crate::errors::{self, to_kernel};
 use crate::nodes::{Epoch, NodeId, Observed};
-use crate::opened::{How, OnLaptop, Open, OpenId};
-use crate::pending::Waiter;
+use crate::opened::{How, OnLaptop, Open, OpenId, PASSING};
+use crate::pending::{NOBODY, Waiter};
 use crate::shared::{Shared, Table, opened, split};
 
 fn opening(flags: i32) -> Opening {
@@ -37,10 +39,98 @@ pub(super) fn open(
     flags: i32,
     reply: ReplyOpen,
 ) {
-    let opening = opening(flags);
-    if let Some(id) = open_later(shared, node, opening) {
-        return reply.opened(FileHandle(id.0), FopenFlags::FOPEN_KEEP_CACHE);
+    open_if_here(
+        shared,
+        waiter,
+        (node, opening(flags)),
+        reply,
+        Attempt::default(),
+    );
+}
+
+/// Opens it here alone if its contents are here, otherwise on the laptop.
+///
+/// What is opened on the laptop is the file that was looked up, or the kernel is told and looks up again: whoever has opened
+/// something can read it to its end whatever becomes of its name, also while it is not known here that it has lost it.
+fn open_if_here(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    (node, opening): (NodeId, Opening),
+    reply: ReplyOpen,
+    attempt: Attempt,
+) {
+    match find_to_read(shared, node, opening, attempt) {
+        Next::Here(()) => {
+            let id = insert_passing(shared, node, opening);
+            reply.opened(FileHandle(id.0), FopenFlags::FOPEN_KEEP_CACHE);
+        }
+        Next::Coming(flight, attempt) => {
+            ahead::wait(shared, waiter, flight, move |shared, came| match came {
+                Ok(()) => open_if_here(shared, waiter, (node, opening), reply, attempt),
+                Err(error) => reply.error(to_kernel(error)),
+            });
+        }
+        Next::Ask => open_on_laptop(shared, waiter, node, opening, reply),
     }
+}
+
+/// Looks for the contents of what is to be opened to read it.
+fn find_to_read(
+    shared: &Arc<Shared>,
+    node: NodeId,
+    opening: Opening,
+    attempt: Attempt,
+) -> Next<()> {
+    let table = shared.table();
+    let known = table.nodes.known(node).filter(|_| table.is_watched);
+    let is_file = known.is_some_and(|known| known.kind == Kind::File);
+    let is_harmless = opening.access == Access::Read && !opening.truncate;
+    if !is_file || !is_harmless || !table.nodes.has_name(node) {
+        return Next::Ask;
+    }
+    if table.nodes.has_been_given(node, LARGEST_SMALL) {
+        return Next::Here(());
+    }
+    drop(table);
+    ahead::find_to_open(shared, node, attempt)
+}
+
+fn insert_passing(shared: &Arc<Shared>, node: NodeId, opening: Opening) -> OpenId {
+    let mut table = shared.table();
+    table.nodes.opened(node);
+    let (id, is_to_be_kept) = table.opened.insert_passing(node, opening);
+    drop(table);
+    if is_to_be_kept {
+        keep_later(shared);
+    }
+    id
+}
+
+/// Has what stays open opened on the laptop.
+fn keep_later(shared: &Arc<Shared>) {
+    let weak = Arc::downgrade(shared);
+    shared.later.after(PASSING, move || {
+        let Some(shared) = weak.upgrade() else {
+            return;
+        };
+        let (lasting, are_left) = shared.table().opened.take_lasting();
+        for id in lasting {
+            // Whoever reads it finds out if it is not there.
+            shared.with_handle(NOBODY, id, |_, _| {});
+        }
+        if are_left {
+            keep_later(&shared);
+        }
+    });
+}
+
+fn open_on_laptop(
+    shared: &Arc<Shared>,
+    waiter: Waiter,
+    node: NodeId,
+    opening: Opening,
+    reply: ReplyOpen,
+) {
     if opening.truncate {
         shared.table().nodes.begun(node);
     }
@@ -65,6 +155,7 @@ pub(super) fn open(
                 let flags = if is_same && table.is_watched {
                     FopenFlags::FOPEN_KEEP_CACHE
                 } else {
+                    table.nodes.dropped(node);
                     FopenFlags::empty()
                 };
                 let id = insert(&mut table, node, How::File(opening), OnLaptop::Open(handle));
@@ -78,20 +169,6 @@ pub(super) fn open(
             }
         }
     });
-}
-
-/// A file that is to be read, and is as it is known, needs not be opened on the laptop: the kernel may have all of it.
-fn open_later(shared: &Shared, node: NodeId, opening: Opening) -> Option<OpenId> {
-    let mut table = shared.table();
-    let is_known = table.is_watched
-        && table
-            .nodes
-            .known(node)
-            .is_some_and(|known| known.kind == Kind::File);
-    let is_harmless = opening.access == Access::Read && !opening.truncate;
-    let has_name = table.nodes.has_name(node);
-    let may_wait = is_known && is_harmless && has_name;
-    may_wait.then(|| insert(&mut table, node, How::File(opening), OnLaptop::NotYet))
 }
 
 pub(super) fn open_directory(shared: &Arc<Shared>, waiter: Waiter, node: NodeId, reply: ReplyOpen) {

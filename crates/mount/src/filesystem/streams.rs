@@ -47,8 +47,7 @@ fn read_on(shared: &Arc<Shared>, waiter: Waiter, reading: Reading, reply: ReplyD
     }
     match part {
         Part::Here(bytes, asked) => {
-            reply.data(&bytes);
-            check(shared, reading.node, asked);
+            give(shared, reading.node, &bytes, asked, reply);
         }
         Part::Missing(number) => {
             let id = reading.id;
@@ -123,17 +122,25 @@ fn read_alone(shared: &Arc<Shared>, waiter: Waiter, reading: &Reading, reply: Re
     let node = reading.node;
     shared.ask(waiter, request, move |shared, outcome| {
         match bytes(outcome) {
-            // The kernel takes no more than it asked for.
-            Ok(bytes) => reply.data(bytes.get(..size as usize).unwrap_or(&bytes)),
+            Ok(bytes) => {
+                // The kernel takes no more than it asked for.
+                let bytes = bytes.get(..size as usize).unwrap_or(&bytes);
+                give(shared, node, bytes, asked, reply);
+            }
             Err(error) => reply.error(to_kernel(error)),
         }
-        check(shared, node, asked);
     });
 }
 
-/// What the kernel has been given may be of before a change.
-fn check(shared: &Shared, node: NodeId, asked: Epoch) {
-    if shared.table().nodes.is_stale(node, asked) {
+/// Gives the kernel a part of the contents, which were asked for then.
+pub(super) fn give(shared: &Shared, node: NodeId, bytes: &[u8], asked: Epoch, reply: ReplyData) {
+    shared.table().nodes.given(node, bytes.len());
+    reply.data(bytes);
+    let mut table = shared.table();
+    // They may be of before a change.
+    if table.nodes.is_stale(node, asked) {
+        table.nodes.dropped(node);
+        drop(table);
         shared.invalidator.add([Invalidation::Node(node)]);
     }
 }

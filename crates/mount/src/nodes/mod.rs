@@ -6,6 +6,7 @@
 //! Everything that is asked notes the [`Epoch`] at that time. What comes back is *stale* where the node, or the name, has
 //! changed since: it may tell of the state before.
 
+mod contents;
 mod kept;
 mod names;
 mod news;
@@ -84,6 +85,8 @@ struct Node {
     is_read: bool,
     /// They were before it was, and may be again.
     is_wanted: bool,
+    /// How many bytes of them the kernel has been given since, about.
+    given: u64,
     /// What those who watch may have found, by the latest that was seen or told.
     latest: Option<Latest>,
 }
@@ -274,6 +277,7 @@ impl Nodes {
         }
         node.is_plain = false;
         node.is_wanted = std::mem::take(&mut node.is_read);
+        node.given = 0;
         node.changed = next;
         self.epoch = next;
         true
@@ -294,6 +298,7 @@ impl Nodes {
         let next = self.next_epoch();
         if let Some(node) = self.nodes.get_mut(&id) {
             node.touched = next;
+            node.given = 0;
             if is_known {
                 node.known_at = next;
             }
@@ -322,6 +327,7 @@ impl Nodes {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.known = None;
             node.is_plain = false;
+            node.given = 0;
             node.changed = next;
             node.entries.doubt(next);
         }
@@ -392,6 +398,7 @@ impl Node {
             is_early: false,
             is_read: false,
             is_wanted: false,
+            given: 0,
             latest: None,
         }
     }

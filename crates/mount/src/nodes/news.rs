@@ -201,19 +201,6 @@ impl Nodes {
         node.is_some_and(|node| node.unseen.is_some())
     }
 
-    /// Its contents are asked for.
-    pub(crate) fn read(&mut self, id: NodeId) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.is_read = true;
-        }
-    }
-
-    /// Whether it was told to have changed, and was read before; once.
-    pub(crate) fn take_wanted(&mut self, id: NodeId) -> bool {
-        let node = self.nodes.get_mut(&id);
-        node.is_some_and(|node| std::mem::take(&mut node.is_wanted))
-    }
-
     /// A name of it.
     pub(crate) fn name(&self, id: NodeId) -> Option<Name> {
         self.nodes.get(&id)?.names.first().cloned()
