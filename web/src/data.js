@@ -18,10 +18,10 @@ export const settings = new Resource(() => api.get('/api/settings'));
 const all = [accounts, usage, directories, settings];
 
 onEvent('accounts', () => {
-  for (const resource of [accounts, usage, directories]) if (resource.listeners.size > 0) resource.reload();
+  for (const resource of [accounts, usage, directories]) resource.changed();
 });
 onEvent('sessions', () => {
-  if (accounts.listeners.size > 0) accounts.reload();
+  accounts.changed();
 });
 
 /** Forgets everything that was loaded. */

@@ -16,9 +16,17 @@ export class Resource {
     this.listeners = new Set();
     this.loading = false;
     this.stale = false;
+    /** It has changed while no part of the page showed it. */
+    this.outdated = false;
     onConnection((online) => {
-      if (online && this.listeners.size > 0) this.reload();
+      if (online) this.changed();
     });
+  }
+
+  /** It may be another now: loads anew, at once if it is shown. */
+  changed() {
+    if (this.listeners.size > 0) this.reload();
+    else this.outdated = true;
   }
 
   /** Loads anew. Calls while a load is under way are answered by one further load after it. */
@@ -30,6 +38,7 @@ export class Resource {
     this.loading = true;
     do {
       this.stale = false;
+      this.outdated = false;
       await this.#loadOnce();
     } while (this.stale);
     this.loading = false;
@@ -68,7 +77,7 @@ export function useResource(resource) {
   useEffect(() => {
     const listener = () => redraw((count) => count + 1);
     resource.listeners.add(listener);
-    if (resource.state.value === null) resource.reload();
+    if (resource.state.value === null || resource.outdated) resource.reload();
     return () => {
       resource.listeners.delete(listener);
     };

@@ -109,4 +109,6 @@ stories! {
     settings_and_second_factor "settings"
     a_passkey_as_second_factor "passkeys"
     terminals_as_a_workplace "terminals"
+    many_accounts_at_a_glance "overview"
+    a_flood_leaves_the_page_small "flood"
 }

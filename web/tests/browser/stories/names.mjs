@@ -34,6 +34,15 @@ function plant(file, statements) {
   execFileSync('python3', ['-c', PLANT], { input: JSON.stringify({ database, statements }) });
 }
 
+/**
+ * A renewal that failed, as the vault remembers it: it is tried again in an hour.
+ * @param {string} reason
+ */
+function failed(reason) {
+  const at = Date.now();
+  return JSON.stringify({ failures: 1, at, retry_at: at + 3_600_000, reason });
+}
+
 /** @param {import('../stage.mjs').Stage} stage */
 export default async function story(stage) {
   const [IMAGE, SCRIPT, QUOTE] = EVIL;
@@ -44,7 +53,7 @@ export default async function story(stage) {
     access_token: 'sk-ant-oat01-FAKE',
     refresh_token: 'sk-ant-ort01-FAKE',
     expires_at: Date.now() + 3_600_000,
-    subscription_type: IMAGE,
+    document: { claudeAiOauth: { subscriptionType: IMAGE } },
     identity: { emailAddress: `${SCRIPT}@example.org`, organizationName: IMAGE, displayName: QUOTE },
   };
   stage.run(['import', '-'], JSON.stringify([login]));
@@ -56,6 +65,7 @@ export default async function story(stage) {
       "UPDATE accounts SET refused_reason = ?, refused_expiry = expires_at, refresh_token_enc = 'x' WHERE name = ?",
       [[IMAGE, SCRIPT]],
     ],
+    ["UPDATE accounts SET attempt = ? WHERE name = 'made'", [[failed(`${SCRIPT} failed`)]]],
   ]);
   const evil = join(String(process.env.HOME), 'src', IMAGE.replaceAll('/', ''));
   mkdirSync(join(evil, '.git'), { recursive: true });
@@ -100,7 +110,11 @@ export default async function story(stage) {
   await page.goto(stage.url);
   for (const name of EVIL.slice(0, 5)) await page.getByText(name, { exact: false }).first().waitFor();
 
+  // Its address, its plan, and why it could not be renewed.
   await page.getByText('@example.org').first().waitFor();
+  const row = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: 'made', level: 3 }) });
+  await row.getByText(IMAGE, { exact: true }).first().waitFor();
+  await row.getByText(`${SCRIPT} failed`).waitFor();
 
   // What opens for each of them.
   for (const entry of ['Edit', 'History', 'Launch in a directory…']) {

@@ -51,6 +51,9 @@ export default async function screenshots(stage, directory) {
   await signed.getByRole('button', { name: 'More for work' }).click();
   await signed.getByRole('menu').waitFor();
   await picture(signed, 'account-menu');
+  await signed.getByRole('menuitem', { name: 'History' }).click();
+  await signed.getByRole('dialog').getByRole('img').first().waitFor();
+  await picture(signed, 'history');
   await signed.keyboard.press('Escape');
   for (const name of ['directories', 'import', 'aliases', 'audit', 'settings']) {
     await signed.goto(`${stage.url}/${name}`);
@@ -71,6 +74,21 @@ export default async function screenshots(stage, directory) {
   await terminal.getByRole('dialog').getByRole('button', { name: 'Start' }).click();
   await shows(terminal, 'claude>', 1);
   await picture(terminal, 'terminal');
+  await terminal
+    .getByRole('button', { name: /^Menu of perso/ })
+    .first()
+    .click();
+  await terminal.getByRole('menuitem', { name: 'Share read-only link' }).click();
+  const sharing = terminal.getByRole('dialog', { name: 'Share read-only link' });
+  await sharing.getByRole('button', { name: 'Make link' }).click();
+  const link = await sharing.locator('code').innerText();
+  await sharing.getByRole('button', { name: 'Done' }).click();
+  const stranger = await stage.newContext({ viewport: { width: 800, height: 500 } });
+  await readableTerminals(stranger);
+  const watching = await stage.newPage(stranger);
+  await watching.goto(link);
+  await shows(watching, 'tests pass');
+  await picture(watching, 'watch');
   await terminal.goto(stage.url);
   await terminal.getByRole('heading', { name: 'client', level: 3 }).waitFor();
   await picture(terminal, 'accounts-dark');

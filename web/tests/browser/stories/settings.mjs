@@ -80,6 +80,24 @@ export default async function story(stage) {
   });
   assert.equal(again.status, 401, 'a recovery code counts twice');
 
+  // A sign-in is ended from another browser; that one says so by itself.
+  const lent = await stage.newContext({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0' });
+  const there = await stage.newPage(lent, ['401']);
+  await there.goto(stage.url);
+  await there.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await there.getByRole('button', { name: 'Sign in' }).click();
+  await there.getByRole('heading', { name: 'Second factor' }).waitFor();
+  await there.getByLabel('Recovery code', { exact: true }).first().check();
+  await there.getByRole('textbox', { name: 'Recovery code' }).fill(codes[1]);
+  await there.getByRole('button', { name: 'Sign in' }).click();
+  await there.getByRole('heading', { name: 'Accounts', level: 1 }).waitFor();
+  await page.reload();
+  await page.getByRole('button', { name: 'End the sign-in of Firefox 140 · Linux' }).click();
+  await page.getByText('The sign-in has ended').waitFor();
+  await there.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await signing.reload();
+  await signing.getByRole('heading', { name: 'Accounts', level: 1 }).waitFor();
+
   // A new password ends the other one's sign-in, there and then.
   await page.reload();
   await page.getByRole('button', { name: 'Change password' }).click();

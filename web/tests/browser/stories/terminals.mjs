@@ -1,7 +1,7 @@
 // Terminals as a workplace: a directory is picked, panes are split, sessions are named, searched, shared and ended.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../stage.mjs';
 import { choose, readableTerminals, shows, type } from '../words.mjs';
@@ -87,6 +87,33 @@ export default async function story(stage) {
   await shows(page, 'key sk-ant-api03-FAKE-work', 1);
   const running = async () => (await sessions()).filter((/** @type {any} */ each) => each.ended_at === null).length;
   assert.equal(await running(), 1);
+
+  // Recorded from its beginning, if that is wanted, and downloaded.
+  await page.getByRole('button', { name: 'New session' }).first().click();
+  const recorded = page.getByRole('dialog', { name: 'New session' });
+  await recorded.getByLabel('Record what the terminal shows').check();
+  await recorded.getByRole('button', { name: 'Start' }).click();
+  const session = await until('a session that is recorded', async () =>
+    (await sessions()).find((/** @type {any} */ each) => each.recording),
+  );
+  const pane = (await page.locator('.xterm').filter({ visible: true }).count()) - 1;
+  await shows(page, 'claude>', pane);
+  await type(page, 'echo re$((0))corded\r', pane);
+  await shows(page, 're0corded', pane);
+  await stage.api('PUT', `/api/sessions/${session.id}`, { title: 'kept' });
+  await page.getByRole('button', { name: 'Menu of kept' }).first().click();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('menuitem', { name: 'Download recording' }).click(),
+  ]);
+  const lines = readFileSync(await download.path(), 'utf8')
+    .trimEnd()
+    .split('\n');
+  assert.equal(JSON.parse(lines[0]).version, 2, lines[0]);
+  const output = lines.slice(1).map((line) => JSON.parse(line)[2]);
+  assert.ok(output.join('').includes('re0corded'), output.join(''));
+  await stage.api('DELETE', `/api/sessions/${session.id}`);
+  await until('its end', async () => (await running()) === 1);
 
   // A link from elsewhere asks; it starts nothing by itself.
   const work = (await stage.api('GET', '/api/accounts')).body.find((/** @type {any} */ each) => each.name === 'work');
