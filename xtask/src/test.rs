@@ -32,13 +32,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         heading("checks");
         checks::run(&workspace, &options, &provisions, &mut report);
     }
-    if options.runs(Part::Tests) {
-        heading("tests");
-        suite::run(&workspace, &options, &provisions, &mut report)?;
-    }
+    let built = std::thread::scope(|scope| {
+        let fuzz = options.runs(Part::Fuzz);
+        let built = fuzz.then(|| scope.spawn(|| fuzz::build(&workspace, &provisions)));
+        if options.runs(Part::Tests) {
+            heading("tests");
+            suite::run(&workspace, &options, &provisions, &mut report)?;
+        }
+        let built = built.map(|built| built.join().map_err(|_| "building fuzz targets panicked"));
+        Ok::<_, Box<dyn std::error::Error>>(built.transpose()?.flatten())
+    })?;
     if options.runs(Part::Fuzz) {
         heading("fuzz");
-        fuzz::run(&workspace, &options, &provisions, &mut report)?;
+        fuzz::run(&workspace, &options, &provisions, built, &mut report)?;
     }
     provisions.report(&mut report);
     heading("summary");

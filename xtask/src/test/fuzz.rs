@@ -18,11 +18,34 @@ const LANES: usize = 2;
 /// How many lines of a failed target's output are shown; the crash is told at its end.
 const SHOWN_LINES: usize = 60;
 
-/// Builds the targets once and runs them, [`LANES`] at a time.
+/// What came of building the targets, and how long it took; `None` if they cannot be built.
+pub(crate) type Built = Option<(Finished, Duration)>;
+
+/// Builds the targets, with what processor time others leave: the tests often wait for each other.
+pub(crate) fn build(workspace: &Workspace, provisions: &Provisions) -> Built {
+    if missing(provisions).is_some() {
+        return None;
+    }
+    // Without a sanitizer the stable toolchain is enough: safe Rust's mistakes are panics, which the fuzzer sees.
+    let cargo = workspace.cargo(&["fuzz", "build", "--sanitizer", "none"]);
+    let mut command = process::nice(&cargo);
+    let log = workspace.log("fuzz build");
+    Some(process::timed(|| {
+        process::run(&mut command, &log, Echo::Silent)
+    }))
+}
+
+fn missing(provisions: &Provisions) -> Option<&str> {
+    let tools = ["cargo-fuzz", "c++"];
+    tools.iter().find_map(|tool| provisions.missing(tool))
+}
+
+/// Runs the targets that were built, [`LANES`] at a time.
 pub(crate) fn run(
     workspace: &Workspace,
     options: &Options,
     provisions: &Provisions,
+    built: Built,
     report: &mut Report,
 ) -> Result<()> {
     let targets = targets(workspace)?;
@@ -30,10 +53,8 @@ pub(crate) fn run(
         println!("no fuzz targets");
         return Ok(());
     }
-    if let Some(reason) = ["cargo-fuzz", "c++"]
-        .iter()
-        .find_map(|tool| provisions.missing(tool))
-    {
+    let Some((built, elapsed)) = built else {
+        let reason = missing(provisions).unwrap_or("were not built");
         for target in &targets {
             report.add(
                 &format!("fuzz {target}"),
@@ -42,11 +63,7 @@ pub(crate) fn run(
             );
         }
         return Ok(());
-    }
-    // Without a sanitizer the stable toolchain is enough: safe Rust's mistakes are panics, which the fuzzer sees.
-    let mut build = workspace.cargo(&["fuzz", "build", "--sanitizer", "none"]);
-    let log = workspace.log("fuzz build");
-    let (built, elapsed) = process::timed(|| process::run(&mut build, &log, Echo::Silent));
+    };
     if !built.succeeded {
         report.add("fuzz build", Verdict::Failed(built.output), elapsed);
         return Ok(());

@@ -116,6 +116,10 @@ impl Suite<'_> {
             "fail",
         ]);
         command.args(["--no-tests", "pass"]);
+        // One more than there are processors: tests wait for links that are slow on purpose, and for clocks.
+        let processors = std::thread::available_parallelism()?.get();
+        command.arg("--test-threads");
+        command.arg((processors + 1).to_string());
         self.run("tests", &mut command, summaries::nextest, report)
     }
 
