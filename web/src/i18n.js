@@ -1,6 +1,7 @@
 // Words and forms of the page's language. A message is text with {names} to fill in, or an object of plural forms
 // chosen by the parameter `count`. Keys are the same in every language: tests/locales.test.mjs sees to it.
 import { preferences } from './preferences.js';
+import { patterns, saidBy } from './server-words/pattern.js';
 
 /** @typedef {'en'|'fr'|'zh'} Locale */
 /** @typedef {string | {zero?: string, one?: string, two?: string, few?: string, many?: string, other: string}} Message */
@@ -19,12 +20,14 @@ const loaders = {
   zh: () => import('./locales/zh.js'),
 };
 
-/** @typedef {{default: Record<string, string>, ofPasswords: Record<string, string>}} ServerWords */
+/** @typedef {Record<'default'|'ofPasswords'|'withValues', Record<string, string>>} ServerWords */
 /** @type {Partial<Record<Locale, () => Promise<ServerWords>>>} */
 const serverWords = { fr: () => import('./server-words/fr.js'), zh: () => import('./server-words/zh.js') };
 
 /** @type {Record<string, string>} What the server says: English → the present language. */
 let said = {};
+/** @type {import('./server-words/pattern.js').Pattern[]} The same with what differs. */
+let saidWithValues = [];
 /** @type {Locale} */
 let current = 'en';
 let plurals = new Intl.PluralRules('en');
@@ -99,7 +102,8 @@ function fill(text, parameters) {
  */
 export function ofServer(text) {
   if (!text) return text;
-  const ofSentence = (/** @type {string} */ sentence) => said[sentence] ?? sentence;
+  const ofSentence = (/** @type {string} */ sentence) =>
+    said[sentence] ?? saidBy(saidWithValues, sentence, ofServer) ?? sentence;
   return (
     said[text] ??
     text
@@ -130,6 +134,7 @@ export async function setLanguage(language) {
   catalogue[language] = { ...messages, ...catalogue[language] };
   current = language;
   said = { ...words?.default, ...words?.ofPasswords };
+  saidWithValues = patterns(words?.withValues ?? {});
   plurals = new Intl.PluralRules(languageTag());
   document.documentElement.lang = current === 'zh' ? 'zh-Hans' : current;
   for (const listener of listeners) listener();

@@ -122,3 +122,40 @@ export const ofPasswords = {
   'Use a few words, avoid common phrases.': 'Utilisez quelques mots, évitez les phrases courantes.',
   'Use a longer keyboard pattern with more turns.': 'Utilisez un motif de clavier plus long avec plus de détours.',
 };
+
+/** With what differs in them. @type {Record<string, string>} */
+export const withValues = {
+  'there is no account named "{}"': 'il n’y a pas de compte nommé « {} »',
+  'there is already an account named "{}"': 'il y a déjà un compte nommé « {} »',
+  'the record of "{}" is damaged: its {} cannot be opened with the vault\'s key':
+    'l’enregistrement de « {} » est endommagé : {} ne s’ouvre pas avec la clé du coffre',
+  '"{}" has no generation {}': '« {} » n’a pas de génération {}',
+  '"{}" was changed by another process in the meantime': '« {} » a été modifié entre-temps par un autre processus',
+  '"{}" is an account of the other kind: key or login': '« {} » est un compte de l’autre sorte : clé ou connexion',
+  '"{}" has an API key, not a login': '« {} » a une clé d’API, pas de connexion',
+  'nobody has signed in to "{}" yet': 'personne ne s’est encore connecté à « {} »',
+  '"{}" must sign in again: {}': '« {} » doit se reconnecter : {}',
+  '"{}" has no refresh token to renew it with': '« {} » n’a pas de jeton de rafraîchissement pour être renouvelé',
+  'cannot renew "{}": {}': 'impossible de renouveler « {} » : {}',
+  'the renewed login of "{}" is lost, since nothing could be written: {}':
+    'la connexion renouvelée de « {} » est perdue, car rien n’a pu être écrit : {}',
+  'another process has been renewing "{}" for too long': 'un autre processus renouvelle « {} » depuis trop longtemps',
+  'Claude Code holds {} for too long': 'Claude Code retient {} trop longtemps',
+  'another process holds {} locked': 'un autre processus garde {} verrouillé',
+  'the disk is full: nothing was changed in {}': 'le disque est plein : rien n’a été modifié dans {}',
+  '{} cannot be written': 'impossible d’écrire {}',
+  '{} is damaged or not a SQLite database': '{} est endommagé ou n’est pas une base SQLite',
+  'the key {} is missing, and the accounts are sealed with it':
+    'la clé {} manque, et les comptes sont scellés avec elle',
+  'the key {} does not open these accounts': 'la clé {} n’ouvre pas ces comptes',
+  'cannot find {}': 'introuvable : {}',
+  '{} is not an executable file': '{} n’est pas un fichier exécutable',
+  'cannot start {}: {}': 'impossible de démarrer {} : {}',
+  'the variable "{}" {}': 'la variable « {} » : {}',
+  '`title` has 1 to {} characters, no control characters among them':
+    '`title` a de 1 à {} caractères, sans caractère de contrôle',
+  '`minutes` is 1 to {}': '`minutes` va de 1 à {}',
+  'it is larger than {} MiB': 'il dépasse {} Mio',
+  'it is not JSON (line {}, column {})': 'ce n’est pas du JSON (ligne {}, colonne {})',
+  '{} of its accounts cannot be taken: {}': '{} de ses comptes ne peuvent être pris : {}',
+};

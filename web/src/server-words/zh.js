@@ -113,3 +113,37 @@ export const ofPasswords = {
   'Use a few words, avoid common phrases.': '使用几个词，避免常用短语。',
   'Use a longer keyboard pattern with more turns.': '使用更长、转折更多的键盘图案。',
 };
+
+/** With what differs in them. @type {Record<string, string>} */
+export const withValues = {
+  'there is no account named "{}"': '没有名为“{}”的账户',
+  'there is already an account named "{}"': '已有名为“{}”的账户',
+  'the record of "{}" is damaged: its {} cannot be opened with the vault\'s key':
+    '“{}”的记录已损坏：{} 无法用保险库的密钥打开',
+  '"{}" has no generation {}': '“{}”没有第 {} 代',
+  '"{}" was changed by another process in the meantime': '“{}”在此期间已被另一个进程更改',
+  '"{}" is an account of the other kind: key or login': '“{}”是另一种账户：密钥或登录',
+  '"{}" has an API key, not a login': '“{}”使用 API 密钥，而不是登录',
+  'nobody has signed in to "{}" yet': '还没有人登录“{}”',
+  '"{}" must sign in again: {}': '“{}”必须重新登录：{}',
+  '"{}" has no refresh token to renew it with': '“{}”没有可用于续期的刷新令牌',
+  'cannot renew "{}": {}': '无法续期“{}”：{}',
+  'the renewed login of "{}" is lost, since nothing could be written: {}': '“{}”续期后的登录已丢失，因为无法写入：{}',
+  'another process has been renewing "{}" for too long': '另一个进程续期“{}”的时间过长',
+  'Claude Code holds {} for too long': 'Claude Code 占用 {} 的时间过长',
+  'another process holds {} locked': '另一个进程锁定了 {}',
+  'the disk is full: nothing was changed in {}': '磁盘已满：{} 中没有任何更改',
+  '{} cannot be written': '无法写入 {}',
+  '{} is damaged or not a SQLite database': '{} 已损坏，或不是 SQLite 数据库',
+  'the key {} is missing, and the accounts are sealed with it': '缺少密钥 {}，而账户是用它封存的',
+  'the key {} does not open these accounts': '密钥 {} 打不开这些账户',
+  'cannot find {}': '找不到 {}',
+  '{} is not an executable file': '{} 不是可执行文件',
+  'cannot start {}: {}': '无法启动 {}：{}',
+  'the variable "{}" {}': '变量“{}”：{}',
+  '`title` has 1 to {} characters, no control characters among them': '`title` 有 1 到 {} 个字符，且不含控制字符',
+  '`minutes` is 1 to {}': '`minutes` 为 1 到 {}',
+  'it is larger than {} MiB': '超过 {} MiB',
+  'it is not JSON (line {}, column {})': '这不是 JSON（第 {} 行，第 {} 列）',
+  '{} of its accounts cannot be taken: {}': '其中 {} 个账户无法接受：{}',
+};
