@@ -22,8 +22,15 @@ pub struct Terminal {
 
 #[derive(Default)]
 struct Screen {
-    shown: Mutex<String>,
+    shown: Mutex<Shown>,
     changed: Condvar,
+}
+
+/// What came out of a terminal. Bytes, since a character may come in two parts.
+#[derive(Default)]
+struct Shown {
+    bytes: Vec<u8>,
+    is_at_end: bool,
 }
 
 impl Terminal {
@@ -94,7 +101,7 @@ impl Terminal {
     /// Everything shown so far, with the terminal's own line ends.
     #[must_use]
     pub fn shown(&self) -> String {
-        self.screen.shown.lock().unwrap().clone()
+        self.screen.shown.lock().unwrap().text()
     }
 
     /// Waits until `text` is shown.
@@ -103,25 +110,27 @@ impl Terminal {
     /// When it is not within `limit`.
     #[track_caller]
     pub fn wait_for(&self, text: &str, limit: Duration) {
-        let waiting = |shown: &mut String| !shown.contains(text);
-        let lock = self.screen.shown.lock().unwrap();
-        let (shown, _) = self
+        let shown = self
             .screen
-            .changed
-            .wait_timeout_while(lock, limit, waiting)
-            .unwrap();
+            .wait_until(limit, |shown| shown.text().contains(text));
         let found = shown.contains(text);
-        let shown = shown.clone();
         assert!(found, "waited {limit:?} for {text:?}; shown: {shown}");
     }
 
-    /// Waits for the program to end.
+    /// Waits for the program to end, and for all that it said to be [shown](Terminal::shown).
+    ///
+    /// Nothing that it left running holds the terminal open: the kernel hangs it up with its first process.
     ///
     /// # Panics
-    /// When it has not within `limit`.
+    /// When it has not within `limit`, or when the terminal is still open after as long again.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
-        self.process.wait(limit)
+        let status = self.process.wait(limit);
+        let is_at_end = |shown: &Shown| shown.is_at_end;
+        let shown = self.screen.wait_until(limit, is_at_end);
+        let closed = self.screen.shown.lock().unwrap().is_at_end;
+        assert!(closed, "the terminal is open after {status}: {shown}");
+        status
     }
 }
 
@@ -140,13 +149,33 @@ impl Screen {
     /// Until everybody has closed the other side, which reads as an error.
     fn fill(&self, mut terminal: File) {
         let mut chunk = [0; 4096];
-        while let Ok(count) = terminal.read(&mut chunk) {
-            if count == 0 {
+        loop {
+            let read = terminal.read(&mut chunk);
+            let mut shown = self.shown.lock().unwrap();
+            match read {
+                Ok(count @ 1..) => shown.bytes.extend_from_slice(&chunk[..count]),
+                Ok(0) | Err(_) => shown.is_at_end = true,
+            }
+            self.changed.notify_all();
+            if shown.is_at_end {
                 return;
             }
-            let text = String::from_utf8_lossy(&chunk[..count]);
-            self.shown.lock().unwrap().push_str(&text);
-            self.changed.notify_all();
         }
+    }
+
+    /// What is shown when `is_there` is true of it, or when `limit` is over.
+    fn wait_until(&self, limit: Duration, is_there: impl Fn(&Shown) -> bool) -> String {
+        let lock = self.shown.lock().unwrap();
+        let waited = self
+            .changed
+            .wait_timeout_while(lock, limit, |shown| !is_there(shown));
+        let (shown, _) = waited.unwrap();
+        shown.text()
+    }
+}
+
+impl Shown {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 }
