@@ -1,4 +1,4 @@
-//! Terminals: throughput, echo, what one costs that nobody uses.
+//! Terminals: throughput, echo, an interrupt, what one costs that nobody uses.
 
 use std::fs;
 use std::io::Read as _;
@@ -12,6 +12,9 @@ use crate::results;
 /// As in the table that it is compared with.
 const FLOOD: usize = 50_000_000;
 const KEYS: usize = 1_000;
+const INTERRUPTS: usize = 50;
+/// What a page has read of a flood when it is interrupted: every queue between is full by then.
+const DEEP: usize = 4 << 20;
 const IDLE: usize = 20;
 const STARTS: usize = 9;
 const END: &str = "the end of it";
@@ -24,6 +27,7 @@ pub(crate) fn terminals() {
     let account = account(&server);
     throughput(&server, &account);
     echo(&server, &account);
+    interrupt(&server, &account);
 }
 
 fn account(server: &Server) -> String {
@@ -141,7 +145,7 @@ fn echo(server: &Server, account: &str) {
 }
 
 fn keys(socket: &mut Socket) -> (f64, f64) {
-    let mut times: Vec<Duration> = (0..KEYS)
+    let times = (0..KEYS)
         .map(|number| {
             let key = char::from(b'a' + u8::try_from(number % 26).unwrap()).to_string();
             let began = Instant::now();
@@ -153,11 +157,45 @@ fn keys(socket: &mut Socket) -> (f64, f64) {
             took
         })
         .collect();
+    percentiles(times)
+}
+
+/// The median and the 99th percentile, in milliseconds.
+fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
     times.sort_unstable();
     let at = |part: f64| {
         times[((times.len() - 1) as f64 * part).round() as usize].as_secs_f64() * 1_000.0
     };
     (at(0.5), at(0.99))
+}
+
+/// From Ctrl-C in a flood until what the shell says after it is there.
+fn interrupt(server: &Server, account: &str) {
+    let script = format!(
+        "trap : INT\nwhile read go; do yes the quick brown fox jumps over the lazy dog; echo '{END}'; done\n"
+    );
+    let directory = server.directory_that_runs("interrupted", &script);
+    let mut socket = Socket::start(server, account, &directory);
+    let times = (0..INTERRUPTS)
+        .map(|_| {
+            socket.type_text("\r");
+            let mut read = 0;
+            while read < DEEP {
+                read += socket.read_until("lazy dog");
+            }
+            let began = Instant::now();
+            socket.type_text(testkit::terminal::CONTROL_C);
+            socket.read_until(END);
+            began.elapsed()
+        })
+        .collect();
+    socket.emit("stop_terminal", &serde_json::json!({}));
+    let (p50, p99) = percentiles(times);
+    println!(
+        "  Ctrl-C in a flood until the next line of the shell, {INTERRUPTS} times, p50 / p99: {p50:.1} / {p99:.1} ms (bar 100)"
+    );
+    results::keep_alone("dashboard/interrupt/p50", p50);
+    results::keep_alone("dashboard/interrupt/p99", p99);
 }
 
 /// Start, idle memory, and each terminal that nobody uses.

@@ -10,6 +10,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use std::env;
 use std::ffi::CString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -112,8 +113,11 @@ pub fn isolated(test_name: &str, isolation: Isolation, body: impl FnOnce()) {
 }
 
 fn run_inside(test_name: &str, isolation: Isolation) {
-    let marks = TempDir::with_prefix("ca").expect("a temporary directory");
-    let mark = marks.path().join("ran");
+    // Removed from outside, where nothing that is still mounted in it is in the way.
+    let temporary = TempDir::with_prefix("ca").expect("a temporary directory");
+    fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o1777))
+        .expect("a temporary directory for every user");
+    let mark = temporary.path().join("ran");
     let mut command = isolation.command();
     command.arg(env::current_exe().expect("the path of the running test"));
     command.args([
@@ -124,6 +128,7 @@ fn run_inside(test_name: &str, isolation: Isolation) {
         "--test-threads=1",
     ]);
     command.env(INSIDE_VARIABLE, &mark).stdin(Stdio::null());
+    command.env("TMPDIR", temporary.path());
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
