@@ -134,6 +134,21 @@ export default async function story(stage) {
     }
   }
 
+  // Variables: their names are sealed and looked at by every door, so the answer itself is another one.
+  await page.route('**/api/accounts', async (route) => {
+    const answer = await route.fetch();
+    const accounts = await answer.json();
+    for (const account of accounts) if (account.name === 'made') account.environment = EVIL;
+    await route.fulfill({ response: answer, json: accounts });
+  });
+  await page.goto(stage.url);
+  await page.getByRole('button', { name: 'More for made', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'Edit' }).click();
+  await page.getByRole('textbox', { name: `Value of ${SCRIPT}`, exact: true }).fill('a value');
+  await page.getByText(`give the value of ${IMAGE} again`, { exact: false }).waitFor();
+  await isText('the variables of made');
+  await page.unroute('**/api/accounts');
+
   // A file with such names, which is refused.
   await page.goto(`${stage.url}/import`);
   const file = EVIL.map((name) => ({ name, auth_type: 'api_key', api_key: 'sk-ant-api03-FAKE' }));
